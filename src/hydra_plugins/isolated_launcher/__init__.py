@@ -1,0 +1,1 @@
+"""Hydra plugin: one fresh process for each job of a sweep."""

@@ -1,0 +1,27 @@
+"""Build and check a data set: read, crop, store, embed, count. Training does this by itself; here it is done and reported alone.
+
+python src/prepare_data.py                                               painted birds
+python src/prepare_data.py data=cub data.archive=<CUB_200_2011.tgz>      or data.root=<CUB_200_2011 folder>, or data.download=true
+python src/prepare_data.py data=folder data.root=<folder>                pictures + captions.csv or captions.jsonl; names every bad row
+"""
+
+import hydra
+from omegaconf import DictConfig
+
+from stackgan.command_line import PATHS, run_script, user_errors
+from stackgan.config import typed
+
+
+@hydra.main(version_base="1.3", config_path="../conf", config_name="prepare_data")
+def main(composed: DictConfig) -> None:
+    with user_errors():
+        config = typed(composed)
+        from stackgan.inputs import describe, prepare_inputs
+
+        for stage in ("one", "two"):
+            config.stage.name = stage
+            print(describe(prepare_inputs(config)))
+
+
+if __name__ == "__main__":
+    run_script(main, literal=PATHS)

@@ -1,0 +1,141 @@
+"""From the configuration to the objects of a run: networks, loss, step, trainer. The library below knows no configuration."""
+
+import math
+from dataclasses import asdict, replace
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+
+from stackgan.config import Config, stage_scale
+from stackgan.inputs import Inputs
+from stackgan.losses.adversarial import AdversarialLoss
+from stackgan.losses.build import build_loss
+from stackgan.networks.architecture import ARCHITECTURES, Architecture
+from stackgan.networks.build import build_discriminator, build_generator
+from stackgan.networks.stage_one import StageOneGenerator
+from stackgan.networks.stage_two import StageTwoGenerator
+from stackgan.networks.text_to_image import TextToImage
+from stackgan.training.module import StepSettings, TextToImageGAN
+from stackgan.training.optimizers import OptimizerSettings
+from stackgan.training.schedule import LearningRateSchedule
+from stackgan.training.stages import StageOne, StageTwo
+
+AUGMENT_BELOW = 2_000  # training pictures: data.augment=auto
+
+
+def image_budget(config: Config, training_images: int) -> int:
+    """Images to show to the discriminator: a whole number of batches."""
+    scale = stage_scale(config)
+    images, epochs = config.images, config.epochs
+    if images is None and epochs is None:
+        images, epochs = scale.images, scale.epochs
+    if images is None:
+        images = int(epochs or 0) * training_images
+    return math.ceil(images / scale.batch_size) * scale.batch_size
+
+
+def build_module(config: Config, inputs: Inputs, budget: int, stage_one: TextToImage | None) -> TextToImageGAN:
+    """The LightningModule of the configured stage; `stage_one` is what Stage II stands on."""
+    scale = stage_scale(config)
+    common: dict[str, Any] = {
+        "text_dim": inputs.table.dim,
+        "image_size": scale.image_size,
+        "arch": build_architecture(config),
+        "condition_dim": config.arch.condition_dim,
+        "init": config.arch.init,
+    }
+    discriminator = build_discriminator(
+        config.stage.name,
+        base_channels=config.scale.discriminator_channels,
+        norm=config.norm.discriminator,
+        dropout=config.dropout.rate,
+        **common,
+    )
+    common |= {"base_channels": config.scale.generator_channels, "norm": config.norm.generator}
+    loss, settings = build_adversarial_loss(config), build_step_settings(config, inputs, budget)
+    if stage_one is None:
+        generator = build_generator("one", noise_dim=config.arch.noise_dim, **common)
+        assert isinstance(generator, StageOneGenerator)
+        module: TextToImageGAN = StageOne(generator, discriminator, loss, settings)
+    else:
+        common |= {"stage_one_size": stage_one.image_size, "residual_blocks": config.scale.residual_blocks}
+        refiner = build_generator("two", **common)
+        assert isinstance(refiner, StageTwoGenerator)
+        module = StageTwo(refiner, discriminator, loss, settings, stage_one.stage_one)
+    return module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def build_architecture(config: Config) -> Architecture:
+    """The preset, with the configuration's choice of the unconditional head."""
+    preset, head = ARCHITECTURES[config.arch.name], config.arch.unconditional_head
+    return preset if head is None else replace(preset, unconditional_head="both" if head else "none")
+
+
+def build_adversarial_loss(config: Config) -> AdversarialLoss:
+    """The configured loss with its penalty."""
+    loss = config.loss
+    return build_loss(
+        loss.name,
+        n_critic=loss.n_critic,
+        label_smoothing=loss.label_smoothing,
+        clip=loss.clip,
+        penalty=loss.penalty or "none",
+        penalty_weight=loss.penalty_weight,
+        penalty_every=loss.penalty_every,
+    )
+
+
+def build_step_settings(config: Config, inputs: Inputs, budget: int) -> StepSettings:
+    """How a step is taken; epochs become images here, because the size of the data set is known here."""
+    optim, lr = config.optim, config.lr
+    training_images = len(inputs.store.indices("train"))
+    shared = {key: value for key, value in asdict(optim).items() if key != "clip_norm"}
+    few = training_images < AUGMENT_BELOW
+    return StepSettings(
+        batch_size=stage_scale(config).batch_size,
+        seed=config.seed,
+        generator_optimizer=OptimizerSettings(lr=lr.generator, **shared),
+        discriminator_optimizer=OptimizerSettings(lr=lr.discriminator, **shared),
+        schedule=LearningRateSchedule(
+            halve_every=lr.halve_every_epochs * training_images if lr.halve_every_epochs else None,
+            warmup=lr.warmup_images,
+            cosine_over=budget if lr.cosine else None,
+        ),
+        clip_norm=optim.clip_norm,
+        kl_weight=config.loss.kl_weight,
+        ema_half_life=config.scale.ema_half_life,
+        augment=config.data.augment == "on" or (config.data.augment == "auto" and few),
+        fresh_noise=config.arch.fresh_noise,
+    )
+
+
+def build_trainer(config: Config, callbacks: list[pl.Callback], loggers: list[Any]) -> pl.Trainer:
+    """A Trainer that leaves to us what it does per optimizer step: budget, checkpoints, progress."""
+    trainer = config.trainer
+    several = trainer.devices > 1
+    return pl.Trainer(
+        accelerator=trainer.accelerator,
+        devices=trainer.devices,
+        strategy="ddp_find_unused_parameters_true" if several else "auto",
+        precision=resolve_precision(trainer.precision, trainer.accelerator),  # type: ignore[arg-type]
+        max_epochs=1,
+        callbacks=callbacks,
+        logger=loggers,
+        deterministic=trainer.deterministic,
+        use_distributed_sampler=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+    )
+
+
+def resolve_precision(precision: str, accelerator: str) -> str:
+    """`auto` is bf16-mixed where the hardware multiplies bfloat16 natively, else 32-true."""
+    if precision != "auto":
+        return precision
+    if accelerator != "cpu" and torch.cuda.is_available():
+        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
+    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return "bf16-mixed" if capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") else "32-true"

@@ -1,0 +1,334 @@
+"""What one run is: the typed schema behind `conf/`, and the rules between its groups.
+
+Nothing here imports torch, so `--help`, `--cfg job` and the check of a whole sweep answer at once. The YAML files in `conf/`
+hold the values and say what they mean; this file holds the types, and `check` refuses what cannot work in one sentence.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
+
+from stackgan.errors import UserError
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+@dataclass
+class Data:
+    name: str = MISSING  # birds | cub | folder
+    root: str | None = None
+    archive: str | None = None
+    download: bool = False
+    split: str = "class"  # class | image | all
+    captions: str = "auto"  # auto | text | attributes
+    classes: int = 200
+    images_per_class: int = 20
+    picture_size: int = 320
+    seed: int = 0
+    resample: str = "bicubic"
+    crop: bool = True
+    flip: bool = True
+    augment: str = "off"  # off | on | auto
+    cache: str = MISSING
+
+
+@dataclass
+class Text:
+    name: str = MISSING  # minilm | attributes | precomputed
+    captions_per_image: int = 1
+    embeddings: str | None = None
+
+
+@dataclass
+class Stage:
+    name: str = MISSING  # one | two
+
+
+@dataclass
+class Arch:
+    name: str = MISSING
+    condition_dim: int = 128
+    noise_dim: int = 100
+    unconditional_head: bool | None = None
+    init: str = "reference"
+    fresh_noise: bool = False
+
+
+@dataclass
+class Norm:
+    name: str = MISSING
+    generator: str = MISSING
+    discriminator: str = MISSING
+
+
+@dataclass
+class Optim:
+    name: str = MISSING
+    beta1: float = 0.5
+    beta2: float = 0.999
+    alpha: float = 0.99
+    momentum: float = 0.0
+    weight_decay: float = 0.0
+    eps: float = 1e-8
+    clip_norm: float | None = None
+
+
+@dataclass
+class Loss:
+    name: str = MISSING  # bce | wgan | hinge | lsgan
+    mismatch: str = "text"  # text | image
+    label_smoothing: float = 0.0
+    n_critic: int = 1
+    clip: float | None = None
+    penalty: str | None = None
+    penalty_weight: float = 0.0
+    penalty_every: int = 1
+    kl_weight: float = 2.0
+
+
+@dataclass
+class Dropout:
+    name: str = MISSING
+    rate: float = 0.0
+
+
+@dataclass
+class LearningRate:
+    name: str = MISSING
+    generator: float = 2e-4
+    discriminator: float = 2e-4
+    halve_every_epochs: float | None = None
+    warmup_images: int = 0
+    cosine: bool = False
+
+
+@dataclass
+class StageScale:
+    image_size: int = MISSING
+    batch_size: int = MISSING
+    images: int | None = None
+    epochs: int | None = None
+
+
+@dataclass
+class Scale:
+    name: str = MISSING
+    generator_channels: int = MISSING
+    discriminator_channels: int = MISSING
+    residual_blocks: int = 4
+    ema_half_life: int = 10_000
+    one: StageScale = field(default_factory=StageScale)
+    two: StageScale = field(default_factory=StageScale)
+
+
+@dataclass
+class Trainer:
+    name: str = MISSING
+    accelerator: str = "auto"
+    devices: int = 1
+    precision: str = "auto"
+    threads: int | None = None
+    deterministic: bool = False
+
+
+@dataclass
+class Logger:
+    name: str = MISSING
+    wandb: str = "auto"  # auto | online | offline | disabled
+    project: str = "stackgan"
+    log_every: int = MISSING
+    samples_every: int = MISSING
+    checkpoint_minutes: float = 10.0
+    progress: bool = True
+
+
+@dataclass
+class Evaluation:
+    name: str = MISSING
+    network: str = "auto"  # auto | efflite0 | inception
+    inception_weights: str | None = None
+    every: int = MISSING
+    samples: int = MISSING
+    final_samples: int = MISSING
+    splits: int = 10
+    batch_size: int = 50
+    seed: int = 0
+
+
+@dataclass
+class Config:
+    data: Data = field(default_factory=Data)
+    text: Text = field(default_factory=Text)
+    stage: Stage = field(default_factory=Stage)
+    arch: Arch = field(default_factory=Arch)
+    norm: Norm = field(default_factory=Norm)
+    optim: Optim = field(default_factory=Optim)
+    loss: Loss = field(default_factory=Loss)
+    dropout: Dropout = field(default_factory=Dropout)
+    lr: LearningRate = field(default_factory=LearningRate)
+    scale: Scale = field(default_factory=Scale)
+    trainer: Trainer = field(default_factory=Trainer)
+    logger: Logger = field(default_factory=Logger)
+    evaluation: Evaluation = field(default_factory=Evaluation)
+    variant: str | None = None
+    stage_one: str = "auto"
+    images: int | None = None
+    epochs: int | None = None
+    seed: int = 0
+    study: str | None = None
+    outputs: str = MISSING
+
+
+def register() -> None:
+    """Make the schema known to Hydra as `schema`, the first entry of the defaults list."""
+    ConfigStore.instance().store(name="schema", node=Config)
+
+
+def stage_scale(config: Config) -> StageScale:
+    """Size, batch and budget of the stage that this run trains."""
+    return config.scale.one if config.stage.name == "one" else config.scale.two
+
+
+def typed(composed: DictConfig) -> Config:
+    """The composed configuration as dataclasses, after the schema and every rule between groups.
+
+    Hydra's own check lets `+typo=1` through; merging the plain values into the schema once more does not.
+    Raises UserError with one sentence.
+    """
+    try:
+        values = {key: value for key, value in composed.items() if key != "hydra"}
+        plain = OmegaConf.to_container(OmegaConf.create(values), resolve=True)
+        merged = OmegaConf.merge(OmegaConf.structured(Config), plain)
+        config = OmegaConf.to_object(merged)
+    except OmegaConfBaseException as error:
+        raise UserError(one_sentence(error)) from error
+    assert isinstance(config, Config)
+    check(config)
+    return config
+
+
+def one_sentence(error: OmegaConfBaseException) -> str:
+    """OmegaConf's message without its dump of types, led by the key it is about."""
+    first = str(error).splitlines()[0]
+    if isinstance(error, ConfigKeyError):
+        return f"{error.full_key} is not a setting; --cfg job lists them all."
+    return f"{error.full_key}: {first}" if error.full_key and error.full_key not in first else first
+
+
+CHOICES: dict[str, tuple[str, ...]] = {
+    "data.name": ("birds", "cub", "folder"),
+    "data.split": ("class", "image", "all"),
+    "data.captions": ("auto", "text", "attributes"),
+    "data.resample": ("bilinear", "bicubic"),
+    "data.augment": ("off", "on", "auto"),
+    "text.name": ("minilm", "attributes", "precomputed"),
+    "stage.name": ("one", "two"),
+    "arch.name": ("stackgan", "tf", "pytorch"),
+    "arch.init": ("reference", "scaled"),
+    "norm.generator": ("none", "batch", "conditional_batch", "instance", "group", "layer", "spectral"),
+    "norm.discriminator": ("none", "batch", "instance", "group", "layer", "spectral"),
+    "optim.name": ("adam", "adamw", "rmsprop", "sgd"),
+    "loss.name": ("bce", "wgan", "hinge", "lsgan"),
+    "loss.mismatch": ("text", "image"),
+    "loss.penalty": ("gradient", "r1", "matching_aware"),
+    "trainer.accelerator": ("auto", "cpu", "gpu"),
+    "trainer.precision": ("auto", "32-true", "bf16-mixed", "64-true"),
+    "logger.wandb": ("auto", "online", "offline", "disabled"),
+    "evaluation.network": ("auto", "efflite0", "inception"),
+}
+
+
+def check(config: Config) -> None:
+    """Refuse settings that contradict each other or cannot work. Raises UserError."""
+    _check_choices(config)
+    _check_numbers(config)
+    _check_combinations(config)
+
+
+def _value(config: Any, key: str) -> Any:
+    for part in key.split("."):
+        config = getattr(config, part)
+    return config
+
+
+def _check_choices(config: Config) -> None:
+    for key, allowed in CHOICES.items():
+        value = _value(config, key)
+        if value is not None and value not in allowed:
+            raise UserError(f"{key}={value} is not known; choose one of {', '.join(allowed)}.")
+
+
+def _check_numbers(config: Config) -> None:
+    positive = ["loss.n_critic", "loss.penalty_every", "text.captions_per_image", "evaluation.splits", "trainer.devices",
+                "scale.generator_channels", "scale.discriminator_channels", "scale.ema_half_life", "lr.generator",
+                "lr.discriminator", "logger.log_every", "logger.samples_every", "evaluation.every", "evaluation.samples",
+                "evaluation.final_samples", "evaluation.batch_size", "logger.checkpoint_minutes", "data.classes",
+                "data.images_per_class"]  # fmt: skip
+    for stage in ("one", "two"):
+        positive += [f"scale.{stage}.batch_size", f"scale.{stage}.image_size"]
+        size = _value(config, f"scale.{stage}.image_size")
+        if size < 16 or size & (size - 1):
+            raise UserError(f"scale.{stage}.image_size={size} must be a power of two of at least 16.")
+    for key in positive:
+        if _value(config, key) <= 0:
+            raise UserError(f"{key}={_value(config, key)} must be greater than zero.")
+    for key in ("images", "epochs", "loss.clip", "optim.clip_norm", "lr.halve_every_epochs"):
+        if _value(config, key) is not None and _value(config, key) <= 0:
+            raise UserError(f"{key}={_value(config, key)} must be greater than zero (or null).")
+    if not 0 <= config.dropout.rate < 1:
+        raise UserError(f"dropout.rate={config.dropout.rate} must be at least 0 and below 1.")
+    if not 0 <= config.loss.label_smoothing < 0.5:
+        raise UserError(f"loss.label_smoothing={config.loss.label_smoothing} must be at least 0 and below 0.5.")
+    if config.images is not None and config.epochs is not None:
+        raise UserError("images and epochs both set the budget; give one of them.")
+
+
+def _check_combinations(config: Config) -> None:
+    loss, norm = config.loss, config.norm
+    if loss.penalty is not None and norm.discriminator == "batch":
+        raise UserError(
+            f"loss.penalty={loss.penalty} needs the gradient at single pictures, but norm.discriminator=batch mixes the "
+            "pictures of a batch; use norm=layer, norm=group or norm=none (or norm.discriminator=layer)."
+        )
+    if loss.clip is not None and loss.name != "wgan":
+        raise UserError(f"loss.clip belongs to loss=wgan; loss.name={loss.name} has no critic to keep Lipschitz by it.")
+    if loss.clip is not None and loss.penalty == "gradient":
+        raise UserError("loss.clip and loss.penalty=gradient both bound the critic; set one of them to null.")
+    if loss.label_smoothing and loss.name != "bce":
+        raise UserError(f"loss.label_smoothing belongs to loss=bce, not to loss.name={loss.name}.")
+    if config.scale.two.image_size not in (2 * config.scale.one.image_size, 4 * config.scale.one.image_size):
+        raise UserError(
+            f"scale.two.image_size={config.scale.two.image_size} must be two or four times "
+            f"scale.one.image_size={config.scale.one.image_size}."
+        )
+    if config.data.name == "folder" and not config.data.root:
+        raise UserError("data=folder needs data.root=<folder with pictures and captions.csv or captions.jsonl>.")
+    if config.data.name == "cub" and not (config.data.root or config.data.archive or config.data.download):
+        raise UserError(
+            "data=cub needs data.root=<CUB_200_2011 folder>, data.archive=<CUB_200_2011.tgz> or data.download=true."
+        )
+    if config.text.name == "precomputed" and not config.text.embeddings:
+        raise UserError(
+            "text=precomputed needs text.embeddings=<folder with train/ and test/ of the StackGAN release>."
+        )
+    if config.evaluation.splits > min(config.evaluation.samples, config.evaluation.final_samples):
+        raise UserError("evaluation.splits must not exceed evaluation.samples or evaluation.final_samples.")
+    if stage_scale(config).batch_size % config.trainer.devices:
+        raise UserError(
+            f"the batch of {stage_scale(config).batch_size} pictures cannot be shared evenly by "
+            f"trainer.devices={config.trainer.devices}."
+        )
+    _check_variant_stage(config)
+
+
+def _check_variant_stage(config: Config) -> None:
+    scale = stage_scale(config)
+    budgets = [config.images, config.epochs, scale.images, scale.epochs]
+    if all(budget is None for budget in budgets):
+        raise UserError(f"no budget: give images=<n> or epochs=<n>, or set them in scale={config.scale.name}.")
+    if "batch" in config.norm.generator and scale.batch_size // config.trainer.devices < 2:
+        raise UserError("batch norm needs at least two pictures on each device; raise the batch size.")

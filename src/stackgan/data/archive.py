@@ -1,0 +1,126 @@
+"""CUB_200_2011.tgz: fetched, checked and unpacked."""
+
+import hashlib
+import os
+import tarfile
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from tqdm import tqdm
+
+from stackgan.data.files import replacing_directory
+from stackgan.errors import UserError
+
+CUB_URL = "https://data.caltech.edu/records/65de6-vp158/files/CUB_200_2011.tgz"
+CUB_MD5 = "97eceeb196236b17998738112f37df78"
+_BLOCK = 1 << 20
+
+
+def download_cub(folder: Path, *, url: str = CUB_URL, md5: str = CUB_MD5, timeout: float = 30.0) -> Path:
+    """Fetch the archive (1.1 GB) into a folder, or do nothing if it is there; an interrupted download goes on.
+
+    Raises:
+        UserError: there is no network, the server refuses, or what came has another checksum.
+    """
+    archive = Path(folder) / "CUB_200_2011.tgz"
+    if archive.is_file():
+        return archive
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    partial = archive.with_suffix(".tgz.part")
+    try:
+        _fetch(url, partial, timeout)
+    except (OSError, urllib.error.URLError) as error:  # HTTPError and time-outs are among them
+        raise UserError(
+            f"data=cub: {url} cannot be downloaded ({error}); download CUB_200_2011.tgz elsewhere and give "
+            "data.archive=<file>, run again to go on, or use data=birds, which needs no network."
+        ) from error
+    try:
+        _check_md5(partial, md5)
+    except UserError:
+        partial.unlink()
+        raise
+    os.replace(partial, archive)
+    return archive
+
+
+def unpack_cub(archive: Path, folder: Path, *, md5: str = CUB_MD5) -> Path:
+    """Check and unpack the archive into a folder of its own under `folder`, once.
+
+    Nothing is written outside that folder, whatever the archive says (tarfile's data filter), and an interrupted run
+    leaves nothing half unpacked.
+
+    Returns:
+        The folder that holds CUB_200_2011/ and attributes.txt; `read_cub` accepts it.
+
+    Raises:
+        UserError: the archive is missing, has another checksum, is broken, holds something else, or wants out.
+    """
+    archive, target = Path(archive), Path(folder) / f"cub-{md5[:8]}"
+    if target.is_dir():
+        return target
+    if not archive.is_file():
+        raise UserError(f"data.archive: {archive} does not exist; give the path of CUB_200_2011.tgz.")
+    if not hasattr(tarfile, "data_filter"):
+        raise UserError("data.archive: unpacking safely needs Python 3.11.4 or newer; unpack it and give data.root.")
+    _check_md5(archive, md5)
+    with replacing_directory(target) as temporary:
+        try:
+            _extract(archive, temporary)
+        except (tarfile.TarError, EOFError, OSError) as error:
+            raise UserError(f"data.archive: {archive} cannot be unpacked ({error}); get it from {CUB_URL}.") from error
+        if not (temporary / "CUB_200_2011" / "images.txt").is_file():
+            raise UserError(f"data.archive: {archive} holds no CUB_200_2011/images.txt; download it from {CUB_URL}.")
+    return target
+
+
+def _fetch(url: str, partial: Path, timeout: float) -> None:
+    have = partial.stat().st_size if partial.is_file() else 0
+    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+    try:
+        response = urllib.request.urlopen(request, timeout=timeout)
+    except urllib.error.HTTPError as error:
+        if error.code == 416 and have:  # all of it is here already
+            return
+        raise
+    with response:
+        goes_on = getattr(response, "status", None) == 206
+        length = int(response.headers.get("Content-Length") or 0)
+        total = length + (have if goes_on else 0)
+        initial = have if goes_on else 0
+        with (
+            open(partial, "ab" if goes_on else "wb") as file,
+            tqdm(total=total or None, initial=initial, unit="B", unit_scale=True, desc=partial.stem) as bar,
+        ):
+            while block := response.read(_BLOCK):
+                file.write(block)
+                bar.update(len(block))
+    if total and partial.stat().st_size < total:
+        raise OSError("the connection ended early")
+
+
+def _check_md5(path: Path, expected: str) -> None:
+    digest = hashlib.md5(usedforsecurity=False)  # the checksum its publisher gives; nothing secret hangs on it
+    with (
+        open(path, "rb") as file,
+        tqdm(total=path.stat().st_size, unit="B", unit_scale=True, desc=f"Checking {path.name}") as bar,
+    ):
+        while block := file.read(_BLOCK):
+            digest.update(block)
+            bar.update(len(block))
+    if digest.hexdigest() != expected:
+        raise UserError(
+            f"data.archive: {path} has the MD5 sum {digest.hexdigest()}, CUB_200_2011.tgz has {expected}; "
+            f"download it again from {CUB_URL}."
+        )
+
+
+def _extract(archive: Path, folder: Path) -> None:
+    with (
+        open(archive, "rb") as file,
+        tqdm(total=archive.stat().st_size, unit="B", unit_scale=True, desc=f"Unpacking {archive.name}") as bar,
+        tarfile.open(fileobj=file, mode="r|*") as tar,
+    ):
+        for member in tar:
+            tar.extract(member, folder, filter="data")
+            bar.update(file.tell() - bar.n)

@@ -1,0 +1,211 @@
+"""Where a bird's parts are: outlines and landmarks in image pixels for one individual in one pose.
+
+Parts are modelled in a frame of their own (x forward, y down, one unit = about the length of the body), for a bird that
+faces right and lies level; `Anatomy.build` poses them, joins them, and places the whole bird in the image.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from stackgan.data.birds.attributes import Individual
+
+Points = np.ndarray  # float64 [K, 2]: x, y
+
+_LEAN = {"perched": 27.0, "upright": 46.0, "leaning": 10.0}  # degrees from level
+_NECK, _SHOULDER, _RUMP = (0.50, -0.40), (0.28, -0.04), (-0.58, -0.02)
+_HEAD_RADIUS = 0.32
+_BODY = (
+    *((0.42, -0.36), (0.12, -0.40), (-0.26, -0.31), (-0.58, -0.13), (-0.72, 0.00), (-0.54, 0.17)),
+    *((-0.18, 0.36), (0.20, 0.41), (0.50, 0.28), (0.65, 0.02), (0.60, -0.22)),
+)
+_BREAST = (
+    *((0.98, -0.46), (0.55, -0.24), (0.40, -0.06), (0.10, 0.06), (-0.34, 0.10), (-0.90, 0.07)),
+    *((-0.60, 0.45), (0.00, 0.70), (0.60, 0.60), (1.00, 0.20)),
+)
+_WING = (
+    *((0.38, -0.06), (0.20, -0.19), (-0.12, -0.20), (-0.48, -0.10), (-0.86, 0.06)),
+    *((-0.58, 0.13), (-0.22, 0.23), (0.12, 0.24), (0.34, 0.12)),
+)
+_CAP = (
+    *((0.34, -0.04), (0.14, 0.00), (-0.12, -0.02), (-0.30, 0.10)),
+    *((-0.45, -0.10), (-0.30, -0.40), (0.10, -0.50), (0.40, -0.30)),
+)
+_CREST = (
+    *((0.22, -0.18), (0.12, -0.35), (-0.08, -0.47), (-0.30, -0.55), (-0.56, -0.62), (-0.36, -0.42)),
+    *((-0.58, -0.42), (-0.36, -0.27), (-0.50, -0.22), (-0.28, -0.08), (-0.05, -0.10)),
+)
+_NAPE = ((-0.60, -0.60), (-0.12, -0.30), (-0.10, 0.05), (-0.20, 0.22), (-0.30, 0.60), (-0.70, 0.30))
+_TAILS = {
+    "forked_tail": (
+        *((0.10, -0.08), (-0.18, -0.14), (-0.50, -0.28), (-0.80, -0.42), (-0.54, -0.14)),
+        *((-0.30, 0.01), (-0.54, 0.16), (-0.80, 0.44), (-0.50, 0.30), (-0.18, 0.15), (0.10, 0.10)),
+    ),
+    "pointed_tail": (
+        *((0.10, -0.09), (-0.34, -0.09), (-0.66, -0.05), (-0.94, 0.02)),
+        *((-0.66, 0.09), (-0.34, 0.12), (0.10, 0.11)),
+    ),
+    "fan-shaped_tail": (
+        *((0.10, -0.08), (-0.14, -0.14), (-0.46, -0.36), (-0.58, -0.24), (-0.64, 0.00)),
+        *((-0.60, 0.22), (-0.48, 0.35), (-0.14, 0.15), (0.10, 0.10)),
+    ),
+}
+_TAIL_CENTERS = {"forked_tail": (-0.46, -0.17), "pointed_tail": (-0.48, 0.02), "fan-shaped_tail": (-0.44, 0.02)}
+_BILLS = {  # upper edge from the forehead to the tip, then the lower edge back to the chin
+    "dagger": ((0.24, -0.10), (0.40, -0.05), (0.60, 0.00), (0.82, 0.05), (0.60, 0.08), (0.40, 0.10), (0.24, 0.10)),
+    "cone": ((0.18, -0.22), (0.36, -0.14), (0.54, 0.00), (0.36, 0.13), (0.18, 0.21)),
+    "hooked": (
+        *((0.22, -0.15), (0.38, -0.18), (0.55, -0.13), (0.66, 0.02), (0.67, 0.20), (0.60, 0.36)),
+        *((0.54, 0.20), (0.46, 0.12), (0.38, 0.10), (0.22, 0.12)),
+    ),
+    "all-purpose": ((0.26, -0.06), (0.36, -0.03), (0.48, 0.03), (0.36, 0.06), (0.26, 0.07)),
+}
+_SHARP = {"forked_tail", "pointed_tail"}
+_CLIPPED = {"breast", "nape", "cap"}  # drawn larger than they show, and cut to the body or the head
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """A posed bird in image pixels (origin: upper left corner of the image; a pixel's centre is at + 0.5).
+
+    outlines: closed outlines by part: body, neck, head, cap, crest, nape, breast, wing, tail, bill.
+    landmarks: points by name: CUB's parts (eye and wing are those turned to us), hips and feet of both legs, shoulder.
+    unit: pixels per unit of the bird's own frame. facing: +1 right, -1 left.
+    """
+
+    outlines: dict[str, Points]
+    landmarks: dict[str, Points]
+    wing_axis: Points  # unit vector from the shoulder to the wing's tip
+    unit: float
+    facing: int
+
+    @staticmethod
+    def build(individual: Individual, rng: np.random.Generator, size: int) -> "Anatomy":
+        """Pose `individual` and place it in a square image of `size` pixels, filling 54 to 62 % of its side."""
+        pose = _Pose.draw(individual, rng)
+        outlines, landmarks = pose.outlines(individual), pose.landmarks(individual)
+        if pose.facing < 0:
+            for points in (*outlines.values(), *landmarks.values()):
+                points[..., 0] *= -1.0
+        everything = np.vstack(
+            [*(shape for name, shape in outlines.items() if name not in _CLIPPED), *landmarks.values()]
+        )
+        low, high = everything.min(axis=0), everything.max(axis=0)
+        unit = size * rng.uniform(0.54, 0.62) / float((high - low).max())
+        offset = size * (0.5 + rng.uniform(-0.03, 0.03, 2)) - unit * (low + high) / 2.0
+        outlines = {name: unit * points + offset for name, points in outlines.items()}
+        landmarks = {name: unit * point + offset for name, point in landmarks.items()}
+        axis = landmarks["wing tip"] - landmarks["shoulder"]
+        return Anatomy(outlines, landmarks, axis / np.hypot(*axis), unit, pose.facing)
+
+
+@dataclass(frozen=True)
+class _Pose:
+    """Angles in degrees, counter-clockwise as seen in a right-facing bird."""
+
+    lean: float
+    head_tilt: float
+    wing_lift: float
+    tail_lift: float
+    facing: int
+
+    @staticmethod
+    def draw(individual: Individual, rng: np.random.Generator) -> "_Pose":
+        lean = _LEAN[individual.pose] + rng.uniform(-5.0, 5.0)
+        tail_lift = rng.uniform(-8.0, 8.0)
+        if individual.habitat in ("ground", "rock"):  # keep the tail off the floor
+            lean, tail_lift = min(lean, 32.0), tail_lift - 0.5 * min(lean, 32.0)
+        if individual.habitat == "water":
+            lean, tail_lift = rng.uniform(4.0, 12.0), tail_lift - 24.0
+        facing = 1 if rng.random() < 0.5 else -1
+        return _Pose(lean, rng.uniform(-7.0, 9.0), rng.uniform(-14.0, 4.0), tail_lift, facing)
+
+    def outlines(self, individual: Individual) -> dict[str, Points]:
+        body, head = self._body(smooth(_BODY)), self._head(_circle(_HEAD_RADIUS))
+        tail = np.asarray(_TAILS[individual.tail_shape])
+        tail = tail if individual.tail_shape in _SHARP else smooth(tail)
+        collar = self._body(np.asarray([(0.22, -0.37), (0.62, 0.10)]))
+        outlines = {
+            "tail": self._tail(tail),
+            "body": body,
+            "neck": _convex_hull(np.concatenate([0.94 * (head - head.mean(0)) + head.mean(0), collar])),
+            "breast": self._body(smooth(_BREAST)),
+            "head": head,
+            "nape": self._head(smooth(_NAPE)),
+            "cap": self._head(smooth(_CAP)),
+            "bill": self._head(np.asarray(_BILLS[individual.bill_shape])),
+            "wing": self._wing(smooth(_WING)),
+        }
+        if individual.head_pattern == "crested":
+            outlines["crest"] = self._head(np.asarray(_CREST))
+        return outlines
+
+    def landmarks(self, individual: Individual) -> dict[str, Points]:
+        hips = self._body(np.asarray([(-0.02, 0.33), (0.14, 0.33)]))
+        leg = 0.05 if individual.habitat == "water" else 0.34
+        feet = hips + np.asarray([(0.03, leg), (0.06, leg - 0.02)])
+        head = {"eye": (0.13, -0.01), "crown": (0.0, -0.24), "forehead": (0.24, -0.14), "throat": (0.14, 0.24)}
+        head |= {"nape": (-0.24, 0.10), "beak": (0.40, 0.03)}
+        body = {"back": (-0.20, -0.26), "belly": (0.10, 0.32), "breast": (0.55, 0.08)}
+        points = {name: self._head(np.asarray(point)) for name, point in head.items()}
+        points |= {name: self._body(np.asarray(point)) for name, point in body.items()}
+        points |= {"near hip": hips[1], "far hip": hips[0], "near foot": feet[1], "far foot": feet[0]}
+        points |= {"shoulder": self._wing(np.asarray(_SHOULDER)), "wing tip": self._wing(np.asarray(_WING[4]))}
+        points |= {"wing": self._wing(np.asarray((-0.15, 0.02))), "rump": self._tail(np.asarray((-0.10, 0.0)))}
+        points |= {"tail": self._tail(np.asarray(_TAIL_CENTERS[individual.tail_shape]))}
+        return points
+
+    def _body(self, points: Points) -> Points:
+        return _turn(points, self.lean)
+
+    def _head(self, points: Points) -> Points:
+        return self._body(np.asarray(_NECK)) + _turn(points, self.head_tilt)
+
+    def _wing(self, points: Points) -> Points:
+        return self._body(np.asarray(_SHOULDER) + _turn(points - np.asarray(_SHOULDER), self.wing_lift))
+
+    def _tail(self, points: Points) -> Points:
+        return self._body(np.asarray(_RUMP) + _turn(points, self.tail_lift))
+
+
+def smooth(points: Points | tuple[tuple[float, float], ...], per_segment: int = 6) -> Points:
+    """The closed Catmull-Rom curve through `points`, `per_segment` vertices for each."""
+    p = np.asarray(points, dtype=np.float64)
+    before, after, beyond = np.roll(p, 1, 0), np.roll(p, -1, 0), np.roll(p, -2, 0)
+    t = (np.arange(per_segment) / per_segment)[:, None, None]
+    curve = 0.5 * (
+        2 * p
+        + (after - before) * t
+        + (2 * before - 5 * p + 4 * after - beyond) * t**2
+        + (3 * p - before - 3 * after + beyond) * t**3
+    )  # [per_segment, K, 2]
+    return curve.transpose(1, 0, 2).reshape(-1, 2)
+
+
+def _turn(points: Points, degrees: float) -> Points:
+    cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    x, y = points[..., 0], points[..., 1]
+    return np.stack([x * cos + y * sin, y * cos - x * sin], axis=-1)
+
+
+def _circle(radius: float, count: int = 40) -> Points:
+    angles = np.arange(count) * (2.0 * np.pi / count)
+    return radius * np.stack([np.cos(angles), np.sin(angles)], axis=-1)
+
+
+def _convex_hull(points: Points) -> Points:
+    """Andrew's monotone chain."""
+    ordered = sorted(map(tuple, points.tolist()))
+
+    def chain(sequence: list[tuple[float, float]]) -> list[tuple[float, float]]:
+        hull: list[tuple[float, float]] = []
+        for x, y in sequence:
+            while len(hull) > 1:
+                (ax, ay), (bx, by) = hull[-2:]
+                if (bx - ax) * (y - ay) - (by - ay) * (x - ax) > 0:
+                    break
+                hull.pop()
+            hull.append((x, y))
+        return hull[:-1]
+
+    return np.asarray(chain(ordered) + chain(ordered[::-1]))

@@ -1,0 +1,103 @@
+"""From a folder to its store, at once when neither the folder nor the question has changed.
+
+<cache>/requests/<key>.json   names the store that answered a question; the key covers the question, the code that
+                              reads, and size and modification time of every file looked at
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Literal
+
+from stackgan.data.cub import CaptionRule, cub_files, read_cub
+from stackgan.data.files import replacing
+from stackgan.data.folder import read_folder
+from stackgan.data.records import Source
+from stackgan.data.splits import SplitRule
+from stackgan.data.store import ImageStore, Resample, build_store, store_side
+from stackgan.errors import UserError
+
+
+def prepare_cub(
+    root: Path,
+    cache: Path,
+    image_size: int,
+    *,
+    split: SplitRule = "class",
+    captions: CaptionRule = "auto",
+    resample: Resample = "bilinear",
+    name: str = "cub",
+) -> ImageStore:
+    """The store of a data set in CUB's layout, for training at `image_size` px. See `read_cub` and `build_store`."""
+    return _prepare(
+        lambda: read_cub(root, split=split, captions=captions, name=name),
+        cub_files(root),
+        ("cub", split, captions, name),
+        cache,
+        store_side(image_size),
+        resample,
+    )
+
+
+def prepare_folder(
+    root: Path, cache: Path, image_size: int, *, resample: Resample = "bilinear", name: str = "folder"
+) -> ImageStore:
+    """The store of a folder of pictures and captions, for training at `image_size` px. See `read_folder`."""
+    return _prepare(
+        lambda: read_folder(root, name=name), [Path(root)], ("folder", name), cache, store_side(image_size), resample
+    )
+
+
+def _prepare(
+    read: Callable[[], Source],
+    files: Iterable[Path],
+    question: tuple[str, ...],
+    cache: Path,
+    size: int,
+    resample: Literal["bilinear", "bicubic"],
+) -> ImageStore:
+    key = hashlib.sha256(repr((question, size, resample, _code(), [*_stamps(files)])).encode()).hexdigest()[:24]
+    answer = Path(cache) / "requests" / f"{key}.json"
+    if answer.is_file():
+        try:
+            return ImageStore.open(Path(cache) / json.loads(answer.read_text())["store"])
+        except UserError:  # somebody has tidied the cache
+            answer.unlink()
+    store = build_store(read(), cache, size, resample)
+    with replacing(answer) as temporary:
+        temporary.write_text(json.dumps({"store": os.path.relpath(store.directory, cache)}))
+    return store
+
+
+def _code() -> str:
+    """A hash of this package's own files: another version of a reader may answer otherwise."""
+    digest = hashlib.sha256()
+    here = Path(__file__).parent
+    for path in sorted([*here.glob("*.py"), *here.glob("class_splits/*.txt")]):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _stamps(paths: Iterable[Path]) -> Iterator[tuple[str, int, int]]:
+    """Path, size and modification time of each file, of folders' contents too; what is not there is left out."""
+    for path in paths:
+        if path.is_dir():
+            yield from _stamps_below(str(path), frozenset())
+        elif path.is_file():
+            stat = path.stat()
+            yield str(path), stat.st_size, stat.st_mtime_ns
+
+
+def _stamps_below(folder: str, above: frozenset[str]) -> Iterator[tuple[str, int, int]]:
+    real = os.path.realpath(folder)
+    if real in above:  # a link back to a folder that holds it
+        return
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda e: e.name):
+            if entry.is_dir():
+                yield from _stamps_below(entry.path, above | {real})
+            elif entry.is_file():
+                stat = entry.stat()
+                yield entry.path, stat.st_size, stat.st_mtime_ns

@@ -1,0 +1,75 @@
+"""Which pictures are trained on, which choose the best checkpoint, and which are only ever tested on."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+from stackgan.data.records import Split, hash_fraction
+from stackgan.errors import UserError
+
+SplitRule = Literal["class", "image", "all"]
+VALIDATION_SHARE = 0.1
+
+
+def class_list(name: Literal["cub_test", "cub_validation"]) -> frozenset[int]:
+    """Class ids kept with the package.
+
+    `cub_test`: the 50 test classes of Reed et al. 2016 that StackGAN uses (2,933 pictures; the other 150 classes hold
+    8,855). `cub_validation`: 20 of those 150, ours, spread over 1..200, so that nothing is ever chosen on test classes.
+    """
+    return frozenset(int(line) for line in (Path(__file__).parent / "class_splits" / f"{name}.txt").read_text().split())
+
+
+def split_by_class(names: Sequence[str], class_ids: Sequence[int]) -> tuple[list[Split], list[str]]:
+    """StackGAN's class-disjoint split, with validation classes taken out of its training classes.
+
+    A data set without any of the 20 validation classes gives its last training class, if it has at least three, else a
+    tenth of its training pictures (by hash of the name).
+
+    Returns:
+        The split of each picture, and plain sentences about what was fallen back to.
+    """
+    test, validation = class_list("cub_test"), class_list("cub_validation")
+    present = sorted(set(class_ids))
+    training = [c for c in present if c not in test]
+    notes = []
+    if not training:
+        raise UserError(
+            f"data.split=class: all {len(present)} classes of this data set are test classes of StackGAN's split, so "
+            "nothing is left to train on; use data.split=image or data.split=all."
+        )
+    if len(training) == len(present):
+        notes.append("No class of StackGAN's 50 test classes is here: the test split is empty.")
+    chosen = validation.intersection(training)
+    if len(chosen) == len(training):  # nothing would be left to train on
+        chosen = frozenset()
+    if not chosen and len(training) >= 3:
+        chosen = frozenset(training[-1:])
+        notes.append(f"None of the 20 validation classes is here: class {training[-1]} validates instead.")
+    splits: list[Split] = ["test" if c in test else "validation" if c in chosen else "train" for c in class_ids]
+    if not chosen:
+        notes.append("None of the 20 validation classes is here: a tenth of the training pictures validates instead.")
+        splits = _hold_out(names, splits)
+    return splits, notes
+
+
+def split_by_image(names: Sequence[str], official_train: Sequence[bool]) -> list[Split]:
+    """CUB's own train_test_split.txt, and a tenth of its training pictures (by hash of the name) to validate on."""
+    return _hold_out(names, ["train" if t else "test" for t in official_train])
+
+
+def split_by_hash(name: str) -> Split:
+    """80 % train, 10 % validation, 10 % test: a function of the name, so an added picture moves no other one."""
+    fraction = hash_fraction(f"split:{name}")
+    return "train" if fraction < 0.8 else "validation" if fraction < 0.9 else "test"
+
+
+def _hold_out(names: Sequence[str], splits: Sequence[Split]) -> list[Split]:
+    """Turn a tenth of the training pictures into validation pictures; at least one where there are two or more."""
+    fractions: Mapping[str, float] = {
+        name: hash_fraction(f"validation:{name}") for name, split in zip(names, splits, strict=True) if split == "train"
+    }
+    held = {name for name, fraction in fractions.items() if fraction < VALIDATION_SHARE}
+    if len(fractions) > 1 and len(held) in (0, len(fractions)):
+        held = {min(fractions, key=lambda name: fractions[name])}
+    return ["validation" if name in held else split for name, split in zip(names, splits, strict=True)]

@@ -1,0 +1,1 @@
+"""Scores of a generator, each written with the protocol that made it."""

@@ -1,0 +1,92 @@
+"""From the configuration to the store and the embedding table a run trains on; everything is cached, so a second run starts at once."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from stackgan.config import Config, stage_scale
+from stackgan.data.archive import download_cub, unpack_cub
+from stackgan.data.birds import paint_birds
+from stackgan.data.cub import CaptionRule
+from stackgan.data.prepared import prepare_cub, prepare_folder
+from stackgan.data.records import SPLITS
+from stackgan.data.splits import SplitRule
+from stackgan.data.store import ImageStore, Resample
+from stackgan.text.attributes import attribute_table
+from stackgan.text.minilm import MiniLM
+from stackgan.text.precomputed import precomputed_table
+from stackgan.text.table import EmbeddingTable, embed_store
+from stackgan.training.bundle import TextEncoderId
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a run reads: pictures, and a vector for each of their captions."""
+
+    store: ImageStore
+    table: EmbeddingTable
+
+    @property
+    def encoder(self) -> TextEncoderId:
+        return TextEncoderId(self.table.encoder_name, self.table.encoder, self.table.dim)
+
+
+def prepare_inputs(config: Config) -> Inputs:
+    """Paint, unpack or find the data set, build its store for this stage's picture size, and embed its captions."""
+    store = prepare_store(config)
+    return Inputs(store, prepare_table(config, store))
+
+
+def prepare_store(config: Config) -> ImageStore:
+    """The memory-mapped store of the configured data set. Raises UserError for anything the user can mend."""
+    data, size = config.data, stage_scale(config).image_size
+    cache, resample = Path(data.cache), cast(Resample, data.resample)
+    if data.name == "folder":
+        return prepare_folder(Path(data.root or ""), cache, size, resample=resample)
+    split, captions = cast(SplitRule, data.split), cast(CaptionRule, data.captions)
+    return prepare_cub(cub_root(config), cache, size, split=split, captions=captions, resample=resample, name=data.name)
+
+
+def cub_root(config: Config) -> Path:
+    """The folder in CUB's layout: given, painted, unpacked or downloaded."""
+    data, cache = config.data, Path(config.data.cache)
+    if data.name == "birds":
+        request = f"{data.classes}x{data.images_per_class}-{data.picture_size}px-seed{data.seed}"
+        root = Path(data.root) if data.root else cache / "birds" / request
+        return paint_birds(
+            root,
+            classes=data.classes,
+            images_per_class=data.images_per_class,
+            size=data.picture_size,
+            seed=data.seed,
+        )
+    if data.root:
+        return Path(data.root)
+    archive = Path(data.archive) if data.archive else download_cub(cache / "downloads")
+    return unpack_cub(archive, cache)
+
+
+def prepare_table(config: Config, store: ImageStore) -> EmbeddingTable:
+    """The vectors of the store's captions by the configured encoder."""
+    cache = Path(config.data.cache)
+    match config.text.name:
+        case "attributes":
+            return attribute_table(store)
+        case "precomputed":
+            return precomputed_table(store, Path(config.text.embeddings or ""), cache)
+        case _:
+            return embed_store(store, MiniLM(), cache)
+
+
+def describe(inputs: Inputs) -> str:
+    """What was found, for a person: counts by split, sizes, fall-backs, and where it lies."""
+    store, table = inputs.store, inputs.table
+    size = f"{len(store):,} pictures at {store.size} px, {len(set(store.class_ids.tolist()) - {-1})} classes, {len(table.vectors):,} caption vectors"
+    lines = [f"{store.source}: {size}"]
+    for split in SPLITS:
+        rows = store.indices(split)
+        classes = len(set(store.class_ids[rows].tolist()) - {-1})
+        lines.append(f"  {split}: {len(rows):,} pictures" + (f" of {classes} classes" if classes else ""))
+    lines += [f"  note: {note}" for note in store.notes]
+    lines += [f"  text: {table.encoder_name}, {table.dim} numbers a caption", f"  store: {store.directory}"]
+    return "\n".join(lines)

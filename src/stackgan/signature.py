@@ -1,0 +1,82 @@
+"""Which run is this? A name people read and a signature that decides whether two runs are the same.
+
+The idea is Dora's: a run is identified by the part of its configuration that changes what it learns, so the same command
+given twice finds the same directory.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from stackgan.config import PROJECT, Config
+
+# What does not change the function learned from each image. `stage_one` enters by the hash of its bundle.
+IGNORED = ("variant", "stage_one", "images", "epochs", "study", "outputs", "logger", "evaluation")
+IGNORED_KEYS = {
+    "data": ("root", "archive", "download", "cache"),
+    "text": ("embeddings",),
+    "trainer": ("name", "accelerator", "devices", "threads"),
+}
+GROUPS = ("data", "text", "stage", "arch", "norm", "optim", "loss", "dropout", "lr", "scale")
+
+
+def identity(config: Config, stage_one_hash: str | None = None) -> dict[str, Any]:
+    """The part of the configuration that decides what is learned, as plain values."""
+    values = asdict(config)
+    for key in IGNORED:
+        del values[key]
+    for group, keys in IGNORED_KEYS.items():
+        for key in keys:
+            del values[group][key]
+    other = "two" if config.stage.name == "one" else "one"
+    del values["scale"][other]
+    for key in ("images", "epochs"):
+        del values["scale"][config.stage.name][key]
+    place = config.data.root or config.data.archive
+    values["data"]["place"] = Path(place).name if place else None  # which data set, wherever it lies
+    values["stage_one"] = stage_one_hash
+    return values
+
+
+def run_signature(config: Config, stage_one_hash: str | None = None) -> str:
+    """8 hex digits of the run's identity."""
+    text = json.dumps(identity(config, stage_one_hash), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def run_name(config: Config, overrides: Sequence[str], conf: Path = PROJECT / "conf") -> str:
+    """The variant, or the short difference from the defaults: `loss=wgan,optim=rmsprop`; `base` when there is none.
+
+    `overrides` are the command-line choices; one that contradicts the variant shows: `bn_adam,loss=wgan`.
+    """
+    chosen = _defaults(conf / "config.yaml")
+    if config.variant:
+        chosen |= _defaults(conf / "variant" / f"{config.variant}.yaml")
+    parts = [config.variant] if config.variant else []
+    for override in overrides:
+        key, _, value = override.lstrip("+~").partition("=")
+        if _shows(key) and chosen.get(key) != value:
+            parts.append(f"{key}={value}")
+    name = ",".join(parts) or "base"
+    return "".join(c if c.isalnum() or c in "=,._-" else "_" for c in name)[:120]
+
+
+def _shows(key: str) -> bool:
+    group, _, rest = key.partition(".")
+    if group == "seed":
+        return True
+    if group == "trainer":
+        return rest == "precision"
+    return group in GROUPS and rest.rpartition(".")[2] not in (*IGNORED_KEYS["data"], "images", "epochs")
+
+
+def _defaults(path: Path) -> dict[str, str]:
+    """The choices of a YAML file's defaults list."""
+    entries = yaml.safe_load(path.read_text()).get("defaults", [])
+    pairs = [next(iter(entry.items())) for entry in entries if isinstance(entry, dict)]
+    return {str(key).removeprefix("override ").removeprefix("/"): str(value) for key, value in pairs}

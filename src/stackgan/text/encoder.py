@@ -1,0 +1,21 @@
+"""What every text encoder can do."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+
+class TextEncoder(Protocol):
+    """Captions to vectors. Frozen: equal captions have equal vectors, so a table of them can be kept."""
+
+    name: str  # as in conf/text
+    dim: int
+
+    def fingerprint(self) -> str:
+        """16 hex digits of all that decides the vectors: weights and settings, but not the device."""
+        ...
+
+    def encode(self, captions: Sequence[str]) -> np.ndarray:
+        """float32 [N, dim], in the order of the captions."""
+        ...

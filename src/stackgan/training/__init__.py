@@ -1,0 +1,1 @@
+"""Training: the step, the averaged generator, and what a run writes while it goes."""

@@ -1,0 +1,253 @@
+"""One adversarial training step, phase by phase, the same for both stages.
+
+Manual optimization: each step trains the discriminator, and every `n_critic`-th step the generator too. Progress is counted
+in images, because Lightning's global_step counts the steps of both optimizers.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+
+from stackgan.data.batches import Batch
+from stackgan.losses.adversarial import AdversarialLoss, BinaryCrossEntropy
+from stackgan.losses.kl import kl_divergence
+from stackgan.networks.discriminator import Discriminator, Scores
+from stackgan.networks.stage_one import GeneratorOutput, StageOneGenerator
+from stackgan.networks.stage_two import StageTwoGenerator
+from stackgan.networks.text_to_image import TextToImage, from_pixels
+from stackgan.training.augment import DRAWS, augment
+from stackgan.training.averages import Averages
+from stackgan.training.clock import Clock
+from stackgan.training.ema import GeneratorEMA
+from stackgan.training.noise import NoiseSource
+from stackgan.training.optimizers import OptimizerSettings, build_optimizer
+from stackgan.training.schedule import LearningRateSchedule
+
+
+@dataclass(frozen=True)
+class StepSettings:
+    """How a step is taken. Sizes in images; the defaults are the references'."""
+
+    batch_size: int  # of all devices together
+    seed: int = 0
+    generator_optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
+    discriminator_optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
+    schedule: LearningRateSchedule = field(default_factory=LearningRateSchedule)
+    clip_norm: float | None = None
+    kl_weight: float = 2.0
+    ema_half_life: float = 10_000
+    augment: bool = False
+    fresh_noise: bool = False
+
+
+class TextToImageGAN(pl.LightningModule):
+    """Base of both stages; a stage says how it generates (`generate`) and what makes samples (`sampler`).
+
+    Args:
+        generator, discriminator: the networks that train.
+        loss: the adversarial loss with its penalty.
+        settings: how a step is taken.
+
+    Attributes:
+        images_seen: images shown to the discriminator so far, the x-axis of everything.
+        step_count: steps so far.
+        average: the averaged generator.
+    """
+
+    generator: StageOneGenerator | StageTwoGenerator
+    discriminator: Discriminator
+
+    def __init__(
+        self,
+        generator: StageOneGenerator | StageTwoGenerator,
+        discriminator: Discriminator,
+        loss: AdversarialLoss,
+        settings: StepSettings,
+    ) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.generator, self.discriminator = generator, discriminator
+        self.adversarial, self.settings = loss, settings
+        self.ema = GeneratorEMA(generator, settings.ema_half_life)
+        self.average = self.ema.average
+        self.averages, self.clock = Averages(), Clock()
+        self.images_seen = self.step_count = 0
+        self.measure_gradients = True
+        self.noise = NoiseSource(settings.seed, settings.batch_size)
+
+    # What a stage fills in.
+
+    def generate(self, text: Tensor, noise: Tensor) -> GeneratorOutput:
+        """Pictures with the live generator. text [B, T], noise [B, sampler().noise_size]."""
+        raise NotImplementedError
+
+    def sampler(self) -> TextToImage:
+        """The averaged generator as a function of text and noise."""
+        raise NotImplementedError
+
+    def train(self, mode: bool = True) -> "TextToImageGAN":
+        """The average stays in eval mode whatever the rest does."""
+        super().train(mode)
+        self.average.eval()
+        return self
+
+    # One step.
+
+    def training_step(self, batch: Batch, batch_index: int) -> None:
+        """Train the discriminator on one batch, and when it is its turn the generator."""
+        self._set_learning_rates()
+        generator_turn = (self.step_count + 1) % self.adversarial.n_critic == 0
+        reuse_fakes = generator_turn and not self.settings.fresh_noise
+
+        with torch.set_grad_enabled(reuse_fakes):
+            fake = self.generate(batch.text, self._noise("discriminator"))
+        self._discriminator_step(batch, fake)
+        if generator_turn:
+            if not reuse_fakes:
+                fake = self.generate(batch.text, self._noise("generator"))
+            self._generator_step(batch, fake)
+
+        self.step_count += 1
+        self.images_seen += self.settings.batch_size
+        if generator_turn:
+            images = self.adversarial.n_critic * self.settings.batch_size
+            self.ema.update(self.generator, self.images_seen, images)
+
+    def _discriminator_step(self, batch: Batch, fake: GeneratorOutput) -> None:
+        discriminator, loss = self.discriminator, self.adversarial
+        images, fakes = from_pixels(batch.images, self.weight_dtype), fake.images.detach()
+        condition = self._condition(batch.text, fake)
+
+        features = discriminator.features(self._augmented(images, "real"))
+        real = discriminator.score(features, condition)
+        wrong = self._wrong_scores(batch, features, condition)
+        fakes_scores = discriminator(self._augmented(fakes, "fake"), condition)
+        value = loss.critic(real, wrong, fakes_scores, batch.wrong_valid)
+        self._observe("loss/d", value)
+        if loss.penalty_every and self.step_count % loss.penalty_every == 0:
+            generator = self.noise.torch_generator("penalty", self.step_count)
+            penalty = loss.penalty(discriminator, images, fakes, condition, generator)
+            self._observe("loss/penalty", penalty)
+            value = value + penalty
+        self._update(self._optimizer("discriminator"), value)
+        loss.after_critic_step(discriminator)
+
+        self._observe("d/real", self._judgement(real))
+        self._observe("d/fake", self._judgement(fakes_scores))
+        if wrong is not None:
+            self._observe("d/wrong", self._judgement(wrong))
+        self._observe("pairs/no_mismatch", (~batch.wrong_valid).float().mean())
+
+    def _generator_step(self, batch: Batch, fake: GeneratorOutput) -> None:
+        condition = self._condition(batch.text, fake)
+        with frozen(self.discriminator):
+            scores = self.discriminator(self._augmented(fake.images, "generator"), condition)
+        adversarial = self.adversarial.generator(scores)
+        divergence = kl_divergence(fake.condition.mean, fake.condition.log_variance)
+        self._update(self._optimizer("generator"), adversarial + self.settings.kl_weight * divergence)
+        self._observe("loss/g", adversarial)
+        self._observe("loss/kl", divergence)
+
+    def _wrong_scores(self, batch: Batch, features: Tensor, condition: Tensor) -> Scores | None:
+        """Scores of pairs that do not match: the picture with another text, or another picture with the text."""
+        if batch.wrong_images is not None:
+            images = from_pixels(batch.wrong_images, self.weight_dtype)
+            return self.discriminator(self._augmented(images, "wrong"), condition)
+        if batch.wrong_text is not None:
+            return self.discriminator.score(features, self._condition(batch.wrong_text))
+        return None
+
+    def _condition(self, text: Tensor, fake: GeneratorOutput | None = None) -> Tensor:
+        """What the discriminator reads: the embedding, or (PyTorch reference) the generator's mean, detached."""
+        if self.discriminator.condition_source == "text":
+            return text
+        if fake is not None:
+            return self.discriminator.select_condition(text, fake.condition)
+        with torch.no_grad():
+            mean: Tensor = self.generator.conditioning(text, None).mean
+        return mean
+
+    def _augmented(self, images: Tensor, purpose: str) -> Tensor:
+        if not self.settings.augment:
+            return images
+        return augment(images, self.noise.uniform(f"augment {purpose}", self.step_count, DRAWS))
+
+    def _noise(self, purpose: str) -> Tensor:
+        noise = self.noise.normal(purpose, self.step_count, self.noise_size)
+        return noise.to(self.device, self.weight_dtype, non_blocking=True)
+
+    @property
+    def noise_size(self) -> int:
+        """Length of a picture's noise vector."""
+        return self.sampler().noise_size
+
+    @property
+    def weight_dtype(self) -> torch.dtype:
+        """float32, or float64 under trainer.precision=64-true."""
+        return next(self.generator.parameters()).dtype
+
+    # Optimizers.
+
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        """Discriminator first, generator second."""
+        return [
+            build_optimizer(self.discriminator.parameters(), self.settings.discriminator_optimizer),
+            build_optimizer(self.generator.parameters(), self.settings.generator_optimizer),
+        ]
+
+    def _optimizer(self, network: str) -> Any:
+        return self.optimizers()[("discriminator", "generator").index(network)]  # type: ignore[index]
+
+    def _set_learning_rates(self) -> None:
+        factor = self.settings.schedule.factor(self.images_seen)
+        for optimizer in self.optimizers():  # type: ignore[union-attr]
+            for group in optimizer.param_groups:
+                group["lr"] = group["initial_lr"] * factor
+
+    def _update(self, optimizer: Any, loss: Tensor) -> None:
+        optimizer.zero_grad(set_to_none=True)
+        self.manual_backward(loss)
+        optimizer.step()
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Clip and measure here: with several devices the gradients are averaged by now."""
+        parameters = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+        if self.settings.clip_norm is not None:
+            norm = nn.utils.clip_grad_norm_(parameters, self.settings.clip_norm)
+        elif self.measure_gradients:
+            norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+        else:
+            return
+        network = "d" if optimizer is self._optimizer("discriminator").optimizer else "g"
+        self._observe(f"grad_norm/{network}", norm)
+
+    def _judgement(self, scores: Scores) -> Tensor:
+        """D(x) as people quote it: a probability under binary cross entropy, else the score itself."""
+        logits = scores.conditional
+        return (logits.sigmoid() if isinstance(self.adversarial, BinaryCrossEntropy) else logits).mean()
+
+    def _observe(self, name: str, value: Tensor) -> None:
+        self.averages.add(name, value)
+
+    # State.
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["images_seen"], checkpoint["step_count"] = self.images_seen, self.step_count
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.images_seen, self.step_count = checkpoint["images_seen"], checkpoint["step_count"]
+
+
+@contextmanager
+def frozen(network: nn.Module) -> Iterator[None]:
+    """No gradients for the network's weights meanwhile: the generator's step needs those of its input only."""
+    network.requires_grad_(False)
+    try:
+        yield
+    finally:
+        network.requires_grad_(True)
