@@ -211,6 +211,16 @@ def typed(composed: DictConfig) -> Config:
     return config
 
 
+def saved_config(run: Path) -> Config:
+    """The configuration of a run, from its config.yaml. Raises UserError where there is none."""
+    try:
+        values = OmegaConf.load(run / "config.yaml")
+    except OSError as error:
+        raise UserError(f"run={run} is no run folder: it has no config.yaml.") from error
+    assert isinstance(values, DictConfig)
+    return typed(values)
+
+
 def one_sentence(error: OmegaConfBaseException) -> str:
     """OmegaConf's message without its dump of types, led by the key it is about."""
     first = str(error).splitlines()[0]

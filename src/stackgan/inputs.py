@@ -81,7 +81,8 @@ def prepare_table(config: Config, store: ImageStore) -> EmbeddingTable:
 def describe(inputs: Inputs) -> str:
     """What was found, for a person: counts by split, sizes, fall-backs, and where it lies."""
     store, table = inputs.store, inputs.table
-    size = f"{len(store):,} pictures at {store.size} px, {len(set(store.class_ids.tolist()) - {-1})} classes, {len(table.vectors):,} caption vectors"
+    found = len(set(store.class_ids.tolist()) - {-1})
+    size = f"{len(store):,} pictures at {store.size} px, {found} classes, {len(table.vectors):,} caption vectors"
     lines = [f"{store.source}: {size}"]
     for split in SPLITS:
         rows = store.indices(split)

@@ -55,6 +55,7 @@ def test_even_three_pictures_give_each_split_one(picture_folder):
 def test_every_bad_row_is_named_at_once(picture_folder):
     root = picture_folder("a.png", "b.png", "cut.png", "cut.jpg")
     (root / "text.png").write_text("no picture")
+    Image.new("RGB", (9, 9)).save(root.parent / "a.png")
     for name in "cut.png", "cut.jpg":
         (root / name).write_bytes((root / name).read_bytes()[:-400])
     (root / "captions.csv").write_text(
@@ -79,6 +80,7 @@ def test_every_bad_row_is_named_at_once(picture_folder):
         assert f"line {line}: " in message, message
     assert "line 2:" not in message
     assert "has 11 bad rows" in message
+    assert "line 9: ../a.png lies outside the folder" in message
 
 
 def test_bad_json_is_named_by_line(picture_folder):

@@ -26,7 +26,9 @@ def test_the_second_run_reads_nothing(make_cub, tmp_path, readings):
     assert second.directory == first.directory and second.size == 19
 
 
-@pytest.mark.parametrize("change", ["caption", "picture", "new caption file", "sibling captions", "class list"])
+@pytest.mark.parametrize(
+    "change", ["caption", "picture", "new caption file", "sibling captions", "class list", "same size"]
+)
 def test_any_change_of_the_files_is_noticed(make_cub, tmp_path, readings, change):
     root = make_cub()
     prepare_cub(root, tmp_path / "cache", 16)
@@ -39,8 +41,11 @@ def test_any_change_of_the_files_is_noticed(make_cub, tmp_path, readings, change
         (root / "text" / "more.txt").write_text("x")
     elif change == "sibling captions":
         shutil.copytree(root / "text", root.parent / "text_c10")
-    else:
+    elif change == "class list":
         (root / "classes.txt").write_text("1 other\n")
+    else:
+        (root / "train_test_split.txt").write_text((root / "train_test_split.txt").read_text().replace(" 1", " 0"))
+        os.utime(root / "train_test_split.txt", ns=(5, 5))
     prepare_cub(root, tmp_path / "cache", 16)
     assert len(readings) == 2
 

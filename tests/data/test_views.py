@@ -9,7 +9,9 @@ from stackgan.data.views import real_images, sample_captions
 
 @pytest.fixture
 def store(make_cub, tmp_path):
-    return build_store(read_cub(make_cub((1, 4, 2, 3, 10), 5)), tmp_path / "cache", 19)
+    store = build_store(read_cub(make_cub((1, 4, 2, 3, 10), 5)), tmp_path / "cache", 19)
+    store.images = np.random.default_rng(0).integers(0, 256, store.images.shape, dtype=np.uint8)
+    return store
 
 
 def test_real_images_are_the_splits_centres_in_order(store):

@@ -24,6 +24,11 @@ class FeatureNetwork(nn.Module):
     metric: str
     resize: str
     weights: str
+    feature_dim: int
+
+    def pooled(self, images: Tensor) -> Tensor:
+        """The features before the classes, [B, feature_dim]."""
+        raise NotImplementedError
 
     def logits(self, images: Tensor) -> Tensor:
         """The network itself, on the device of its weights."""
@@ -33,6 +38,12 @@ class FeatureNetwork(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         with torch.autocast(images.device.type, enabled=False):
             return self.logits(images)
+
+    @torch.inference_mode()
+    def features(self, images: Tensor) -> Tensor:
+        """uint8 pictures [B, 3, H, W] to pooled features [B, feature_dim], float32."""
+        with torch.autocast(images.device.type, enabled=False):
+            return self.pooled(images)
 
     def train(self, mode: bool = True) -> "FeatureNetwork":
         """Stays in eval mode: a metric's `train()` reaches its feature network."""
@@ -56,9 +67,17 @@ class EfficientNetLite0(FeatureNetwork):
         self.weights = file_hash(path)
         self.eval().requires_grad_(False)
 
+    feature_dim = 1280
+
     def logits(self, images: Tensor) -> Tensor:
+        return self.network(self._scaled(images))
+
+    def pooled(self, images: Tensor) -> Tensor:
+        return self.network.extract_features(self._scaled(images)).mean(dim=(2, 3))
+
+    def _scaled(self, images: Tensor) -> Tensor:
         x = F.interpolate(images.float(), size=(128, 128), mode="bilinear", antialias=True, align_corners=False)
-        return self.network((x - 127) / 128)  # the Lite networks' own scaling
+        return (x - 127) / 128  # the Lite networks' own scaling
 
 
 INSTALL = "run make setup, or python -m pip install --no-deps -r requirements/offline.txt"
@@ -83,15 +102,21 @@ class Inception(FeatureNetwork):
 
         self.network = NoTrainInceptionV3(
             name="inception-v3-compat",
-            features_list=["logits_unbiased"],
+            features_list=["2048", "logits_unbiased"],
             feature_extractor_weights_path=str(path),
             antialias=False,
         )
         self.weights = file_hash(path)
         self.eval().requires_grad_(False)
 
+    feature_dim = 2048
+
     def logits(self, images: Tensor) -> Tensor:
-        return self.network(images)
+        # the network's own forward returns the first of its outputs only
+        return self.network._torch_fidelity_forward(images)[1]
+
+    def pooled(self, images: Tensor) -> Tensor:
+        return self.network._torch_fidelity_forward(images)[0]
 
 
 def inception_path(given: str | None) -> Path | None:

@@ -53,5 +53,5 @@ def add_spectral_norm(network: nn.Module) -> None:
     """
     free = {m.fc for m in network.modules() if isinstance(m, ConditioningAugmentation)}
     for module in list(network.modules()):
-        if isinstance(module, nn.Conv2d | UpsampleConv | nn.Linear) :
+        if isinstance(module, nn.Conv2d | UpsampleConv | nn.Linear) and module not in free:
             spectral_norm(module)
