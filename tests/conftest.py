@@ -45,9 +45,8 @@ def tiny(cache: Path, tmp_path: Path) -> Callable[..., Config]:
 def train(cache: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run src/train.py at tiny scale as a user would; outputs go to tmp_path."""
 
-    def run(*arguments: str, tiny: bool = True) -> subprocess.CompletedProcess[str]:
-        settings = [*TINY, f"data.cache={cache}", f"outputs={tmp_path}"] if tiny else []
-        return script("train.py", *settings, *arguments)
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return script("train.py", *arguments, *TINY, f"data.cache={cache}", f"outputs={tmp_path}")
 
     return run
 

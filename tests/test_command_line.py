@@ -1,8 +1,8 @@
 """The scripts as a person meets them: one sentence and exit code 2 for a mistake, before any work."""
 
 import pytest
-from conftest import script
 
+from conftest import script
 from stackgan.command_line import quote_literal
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import composed
 
+from conftest import composed
 from stackgan.config import PROJECT
 from stackgan.errors import UserError
 
@@ -23,7 +23,12 @@ STUDY = {
 def test_the_bare_command_is_the_studys_base():
     config = composed()
     assert (config.norm.name, config.optim.name, config.loss.name, config.dropout.rate) == ("batch", "adam", "bce", 0.0)
-    assert (config.data.name, config.text.name, config.stage.name, config.scale.name) == ("birds", "minilm", "one", "small")
+    assert (config.data.name, config.text.name, config.stage.name, config.scale.name) == (
+        "birds",
+        "minilm",
+        "one",
+        "small",
+    )
     assert config.lr.generator == config.lr.discriminator == 2e-4
 
 
@@ -40,7 +45,7 @@ def test_the_sweep_runs_every_variant_in_both_stages():
     sweep = yaml.safe_load((PROJECT / "sweeps/six_variants.yaml").read_text())
     params = sweep["hydra"]["sweeper"]["params"]
     assert set(params["variant"].split(",")) == set(STUDY)
-    assert list(params)[0] == "stage" and params["stage"] == "one,two"  # all of Stage I comes first
+    assert next(iter(params)) == "stage" and params["stage"] == "one,two"  # all of Stage I comes first
 
 
 @pytest.mark.parametrize("path", sorted((PROJECT / "conf/variant").glob("*.yaml")), ids=lambda path: path.stem)
@@ -108,6 +113,8 @@ def test_the_config_path_imports_no_torch():
     import subprocess
     import sys
 
-    code = "import sys; sys.path.insert(0, 'src'); import stackgan.config, stackgan.run_directory, stackgan.command_line; "
+    code = (
+        "import sys; sys.path.insert(0, 'src'); import stackgan.config, stackgan.run_directory, stackgan.command_line; "
+    )
     code += "import hydra_plugins.isolated_launcher.launcher; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT).returncode == 0

@@ -1,8 +1,8 @@
 """Which configurations are the same run, and what a run is called."""
 
 import pytest
-from conftest import composed
 
+from conftest import composed
 from stackgan.signature import run_name, run_signature
 
 BASE = run_signature(composed())
@@ -56,5 +56,8 @@ def test_a_run_is_called_by_its_variant_and_what_differs(overrides, name):
 
 
 def test_a_name_is_one_folder_of_bearable_length():
-    name = run_name(composed("data=folder", "data.root=/x"), ["data=folder", "text.captions_per_image=4/5;*", "optim.eps=" + "1" * 300])
+    name = run_name(
+        composed("data=folder", "data.root=/x"),
+        ["data=folder", "text.captions_per_image=4/5;*", "optim.eps=" + "1" * 300],
+    )
     assert "/" not in name and ";" not in name and len(name) <= 120

@@ -1,7 +1,7 @@
 """From the configuration to the objects of a run: networks, loss, step, trainer. The library below knows no configuration."""
 
 import math
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 import pytorch_lightning as pl
@@ -11,7 +11,7 @@ from stackgan.config import Config, stage_scale
 from stackgan.inputs import Inputs
 from stackgan.losses.adversarial import AdversarialLoss
 from stackgan.losses.build import build_loss
-from stackgan.networks.architecture import ARCHITECTURES, Architecture
+from stackgan.networks.architecture import Architecture, resolve_architecture
 from stackgan.networks.build import build_discriminator, build_generator
 from stackgan.networks.stage_one import StageOneGenerator
 from stackgan.networks.stage_two import StageTwoGenerator
@@ -67,9 +67,13 @@ def build_module(config: Config, inputs: Inputs, budget: int, stage_one: TextToI
 
 
 def build_architecture(config: Config) -> Architecture:
-    """The preset, with the configuration's choice of the unconditional head."""
-    preset, head = ARCHITECTURES[config.arch.name], config.arch.unconditional_head
-    return preset if head is None else replace(preset, unconditional_head="both" if head else "none")
+    """The preset, with the fields that the configuration sets itself."""
+    choices: dict[str, Any] = {}
+    if config.arch.unconditional_head is not None:
+        choices["unconditional_head"] = "both" if config.arch.unconditional_head else "none"
+    if config.arch.joint_kernel is not None:
+        choices["joint_kernel"] = config.arch.joint_kernel
+    return resolve_architecture({"name": config.arch.name, **choices})
 
 
 def build_adversarial_loss(config: Config) -> AdversarialLoss:
@@ -80,7 +84,7 @@ def build_adversarial_loss(config: Config) -> AdversarialLoss:
         n_critic=loss.n_critic,
         label_smoothing=loss.label_smoothing,
         clip=loss.clip,
-        penalty=loss.penalty or "none",
+        penalty=loss.penalty,
         penalty_weight=loss.penalty_weight,
         penalty_every=loss.penalty_every,
     )

@@ -13,6 +13,8 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from stackgan.errors import UserError
+from stackgan.losses.names import LOSSES, PENALTIES
+from stackgan.networks.architecture import ARCHITECTURES, DISCRIMINATOR_NORMS, GENERATOR_NORMS, INITS
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -54,6 +56,7 @@ class Arch:
     condition_dim: int = 128
     noise_dim: int = 100
     unconditional_head: bool | None = None
+    joint_kernel: int | None = None
     init: str = "reference"
     fresh_noise: bool = False
 
@@ -84,7 +87,7 @@ class Loss:
     label_smoothing: float = 0.0
     n_critic: int = 1
     clip: float | None = None
-    penalty: str | None = None
+    penalty: str = "none"
     penalty_weight: float = 0.0
     penalty_every: int = 1
     kl_weight: float = 2.0
@@ -229,7 +232,7 @@ def one_sentence(error: OmegaConfBaseException) -> str:
     return f"{error.full_key}: {first}" if error.full_key and error.full_key not in first else first
 
 
-CHOICES: dict[str, tuple[str, ...]] = {
+CHOICES: dict[str, tuple[Any, ...]] = {
     "data.name": ("birds", "cub", "folder"),
     "data.split": ("class", "image", "all"),
     "data.captions": ("auto", "text", "attributes"),
@@ -237,14 +240,15 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "data.augment": ("off", "on", "auto"),
     "text.name": ("minilm", "attributes", "precomputed"),
     "stage.name": ("one", "two"),
-    "arch.name": ("stackgan", "tf", "pytorch"),
-    "arch.init": ("reference", "scaled"),
-    "norm.generator": ("none", "batch", "conditional_batch", "instance", "group", "layer", "spectral"),
-    "norm.discriminator": ("none", "batch", "instance", "group", "layer", "spectral"),
+    "arch.name": tuple(ARCHITECTURES),
+    "arch.init": INITS,
+    "arch.joint_kernel": (1, 3),
+    "norm.generator": GENERATOR_NORMS,
+    "norm.discriminator": DISCRIMINATOR_NORMS,
     "optim.name": ("adam", "adamw", "rmsprop", "sgd"),
-    "loss.name": ("bce", "wgan", "hinge", "lsgan"),
+    "loss.name": LOSSES,
     "loss.mismatch": ("text", "image"),
-    "loss.penalty": ("gradient", "r1", "matching_aware"),
+    "loss.penalty": PENALTIES,
     "trainer.accelerator": ("auto", "cpu", "gpu"),
     "trainer.precision": ("auto", "32-true", "bf16-mixed", "64-true"),
     "logger.wandb": ("auto", "online", "offline", "disabled"),
@@ -269,7 +273,7 @@ def _check_choices(config: Config) -> None:
     for key, allowed in CHOICES.items():
         value = _value(config, key)
         if value is not None and value not in allowed:
-            raise UserError(f"{key}={value} is not known; choose one of {', '.join(allowed)}.")
+            raise UserError(f"{key}={value} is not known; choose one of {', '.join(map(str, allowed))}.")
 
 
 def _check_numbers(config: Config) -> None:
@@ -299,7 +303,7 @@ def _check_numbers(config: Config) -> None:
 
 def _check_combinations(config: Config) -> None:
     loss, norm = config.loss, config.norm
-    if loss.penalty is not None and norm.discriminator == "batch":
+    if loss.penalty != "none" and norm.discriminator == "batch":
         raise UserError(
             f"loss.penalty={loss.penalty} needs the gradient at single pictures, but norm.discriminator=batch mixes the "
             "pictures of a batch; use norm=layer, norm=group or norm=none (or norm.discriminator=layer)."

@@ -6,6 +6,7 @@ Sources: hanzhanggit/StackGAN stageI/model.py and stageII/model.py, hanzhanggit/
 import pytest
 import torch
 import torch.nn.functional as F
+from scipy.stats import norm, truncnorm
 from torch import Tensor, nn
 
 from stackgan.networks.build import build_discriminator, build_generator
@@ -49,6 +50,8 @@ class Tape:
         h = self.linear(text)
         h = leaky(h) if arch == "tf" else h.relu()
         mean, scale = h[:, :CONDITION], h[:, CONDITION:]
+        if arch == "tf":  # tf.truncated_normal
+            noise = torch.from_numpy(truncnorm.ppf(norm.cdf(noise.numpy()), -2, 2))
         return mean + (scale.exp() if arch == "tf" else (scale / 2).exp()) * noise
 
     def head(self, x: Tensor, bias: bool) -> Tensor:

@@ -55,6 +55,7 @@ class Architecture:
     head_bias: bool = True
     unconditional_head: Literal["none", "stage_two", "both"] = "none"
 
+    truncated_noise: bool = False  # tf: the condition's noise too
     truncated_init: bool = False  # convolutions from a normal cut at two standard deviations (tf)
 
     def settings(self) -> dict[str, Any]:
@@ -83,6 +84,7 @@ ARCHITECTURES: Mapping[str, Architecture] = {
         discriminator_bottleneck=True,
         skipped_activation=True,
         head_bias=False,
+        truncated_noise=True,
         truncated_init=True,
     ),
     "pytorch": Architecture(

@@ -36,6 +36,7 @@ class ConditioningAugmentation(nn.Module):
         scale: what the layer predicts beside the mean: `log_variance` (PyTorch) or `log_sigma` (TF). The output is
             always log_variance.
         log_variance_range: clamp of the log-variance, or None (both references), where a large one overflows.
+        truncated_noise: draw from the normal cut at two standard deviations, as TF does; the given normal noise is mapped to it.
     """
 
     def __init__(
@@ -45,17 +46,17 @@ class ConditioningAugmentation(nn.Module):
         activation: str = "linear",
         scale: str = "log_variance",
         log_variance_range: tuple[float, float] | None = (-8.0, 4.0),
+        truncated_noise: bool = False,
     ) -> None:
         super().__init__()
         self.fc = nn.Linear(text_dim, 2 * condition_dim)
         self.activation = activation
         self.scale = scale
         self.log_variance_range = log_variance_range
+        self.truncated_noise = truncated_noise
 
     def forward(self, text: Tensor, noise: Tensor | None) -> Condition:
-        """text [B, T], noise [B, C] standard normal, drawn by the caller (TF cuts it at two deviations);
-        None gives c = mean.
-        """
+        """text [B, T], noise [B, C] standard normal, drawn by the caller; None gives c = mean."""
         with torch.autocast(text.device.type, enabled=False):
             h = activate(self.fc(text.to(self.fc.weight.dtype)), self.activation)  # [B, 2C]
             mean, log_variance = h.chunk(2, dim=1)
@@ -63,8 +64,16 @@ class ConditioningAugmentation(nn.Module):
                 log_variance = 2 * log_variance
             if self.log_variance_range is not None:
                 log_variance = log_variance.clamp(*self.log_variance_range)
+            if noise is not None and self.truncated_noise:
+                noise = truncate(noise)
             c = mean if noise is None else mean + (0.5 * log_variance).exp() * noise
         return Condition(c, mean, log_variance)
+
+
+def truncate(noise: Tensor, bound: float = 2.0) -> Tensor:
+    """Standard normal draws to draws of the normal cut at +-`bound`, by the ratio of the two distributions; any shape."""
+    low = torch.special.ndtr(torch.tensor(-bound, dtype=noise.dtype, device=noise.device))
+    return torch.special.ndtri(low + (1 - 2 * low) * torch.special.ndtr(noise))
 
 
 def activate(h: Tensor, name: str) -> Tensor:

@@ -118,6 +118,7 @@ class StageOneGenerator(nn.Module):
             architecture.condition_activation,
             architecture.condition_scale,
             architecture.log_variance_range,
+            architecture.truncated_noise,
         )
         seen = noise_dim + condition_dim
         bottlenecks = architecture.generator_bottlenecks

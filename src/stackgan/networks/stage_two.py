@@ -84,6 +84,7 @@ class StageTwoGenerator(nn.Module):
             architecture.condition_activation,
             architecture.condition_scale,
             architecture.log_variance_range,
+            architecture.truncated_noise,
         )
         blocks = Blocks(norm, leak=0.0, condition_dim=condition_dim)
         width = 4 * base_channels

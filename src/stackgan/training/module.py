@@ -109,6 +109,8 @@ class TextToImageGAN(pl.LightningModule):
         self._discriminator_step(batch, fake)
         if generator_turn:
             if not reuse_fakes:
+                # autocast remembers the weights it cast without a graph just now; reused, they would get no gradient
+                torch.clear_autocast_cache()
                 fake = self.generate(batch.text, self._noise("generator"))
             self._generator_step(batch, fake)
 

@@ -1,0 +1,99 @@
+"""The Inception Score against closed forms, and what surrounds it."""
+
+import math
+
+import pytest
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from torch import nn
+
+from stackgan.evaluation.feature_networks import FeatureNetwork
+from stackgan.evaluation.inception_score import SeededInceptionScore, inception_score
+
+CPU = torch.device("cpu")
+
+
+class ClassByBrightness(FeatureNetwork):
+    """A sure classifier: the value of the first pixel is the class, of 8."""
+
+    name, metric, resize, weights, feature_dim = "test", "is_test", "none", "0", 8
+
+    def __init__(self, sharpness: float = 1000.0) -> None:
+        super().__init__()
+        self.sharpness = sharpness
+
+    def logits(self, images):
+        return self.sharpness * nn.functional.one_hot(images[:, 0, 0, 0].long(), 8).float()
+
+
+def pictures(classes):
+    return torch.tensor(classes, dtype=torch.uint8)[:, None, None, None].expand(-1, 3, 4, 4)
+
+
+@pytest.mark.parametrize("classes", [1, 2, 5, 8])
+def test_sure_and_evenly_spread_over_k_classes_is_k(classes):
+    images = pictures([i % classes for i in range(40 * classes)])
+    mean, std = inception_score(ClassByBrightness(), [images], splits=1, seed=0, device=CPU)
+    assert mean == pytest.approx(classes, rel=1e-9)
+    assert math.isnan(std) or std == 0
+
+
+def test_unsure_of_everything_is_one():
+    mean, _ = inception_score(ClassByBrightness(0.0), [pictures([0, 1, 2, 3] * 10)], splits=2, seed=0, device=CPU)
+    assert mean == pytest.approx(1)
+
+
+def test_it_equals_the_formula_in_float64_on_soft_probabilities():
+    torch.manual_seed(0)
+    images = pictures(torch.randint(0, 8, (64,)).tolist())
+    mean, std = inception_score(ClassByBrightness(2.0), [images], splits=4, seed=5, device=CPU)
+    generator = torch.Generator().manual_seed(5)
+    order = torch.randperm(64, generator=generator)
+    p = (2.0 * nn.functional.one_hot(images[order, 0, 0, 0].long(), 8).double()).softmax(1)
+    scores = torch.stack([(q * (q.log() - q.mean(0, keepdim=True).log())).sum(1).mean().exp() for q in p.chunk(4)])
+    assert mean == pytest.approx(scores.mean().item(), rel=1e-12) and std == pytest.approx(scores.std().item(), rel=1e-9)
+
+
+def test_saturated_logits_give_a_number():
+    images = pictures([0, 1] * 10)
+    mean, _ = inception_score(ClassByBrightness(300.0), [images], splits=1, seed=0, device=CPU)  # float32 would give NaN
+    assert mean == pytest.approx(2)
+
+
+def test_batches_do_not_matter_and_training_randomness_is_left_alone():
+    images = pictures([i % 8 for i in range(48)])
+    torch.manual_seed(1)
+    expected = torch.rand(3)
+    torch.manual_seed(1)
+    whole = inception_score(ClassByBrightness(2.0), [images], splits=4, seed=0, device=CPU)
+    assert torch.equal(torch.rand(3), expected)
+    assert whole == inception_score(ClassByBrightness(2.0), images.split(7), splits=4, seed=0, device=CPU)
+
+
+def test_fewer_pictures_than_splits_is_refused():
+    with pytest.raises(ValueError, match="3 pictures"):
+        inception_score(ClassByBrightness(), [pictures([0, 1, 2])], splits=10, seed=0, device=CPU)
+
+
+def test_train_mode_does_not_reach_the_network():
+    metric = SeededInceptionScore(ClassByBrightness())
+    metric.train()
+    assert not metric.inception.training
+
+
+def score_on_rank(rank, world_size, folder):
+    dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=world_size)
+    images = pictures([(3 * i) % 7 for i in range(50)])
+    share = images[50 * rank // world_size : 50 * (rank + 1) // world_size]
+    result = inception_score(ClassByBrightness(2.0), share.split(6), splits=5, seed=0, device=CPU)
+    torch.save(result, f"{folder}/{rank}.pt")
+    dist.destroy_process_group()
+
+
+@pytest.mark.parametrize("world_size", [2, 3])  # 50 pictures: 3 ranks have unequal shares
+def test_several_ranks_score_all_their_pictures(tmp_path, world_size):
+    mp.spawn(score_on_rank, (world_size, str(tmp_path)), nprocs=world_size)
+    alone = inception_score(ClassByBrightness(2.0), [pictures([(3 * i) % 7 for i in range(50)])], splits=5, seed=0, device=CPU)
+    for rank in range(world_size):
+        assert torch.load(tmp_path / f"{rank}.pt") == pytest.approx(alone, rel=1e-12)

@@ -1,0 +1,172 @@
+"""One training step: who learns when, and what stays as it is."""
+
+import copy
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from torch.utils.data import DataLoader
+
+from stackgan.assembly import build_module, build_trainer
+from stackgan.config import stage_scale
+from stackgan.data.batches import BatchStream
+from stackgan.inputs import prepare_inputs
+from stackgan.networks.text_to_image import TextToImage, from_pixels, to_pixels
+from stackgan.training.callbacks import crossed
+
+
+def steps(config, count, stage_one=None, module=None):
+    """Train `count` steps; returns the module."""
+    inputs = prepare_inputs(config)
+    pl.seed_everything(0, verbose=False)
+    module = module or build_module(config, inputs, 1000, stage_one)
+    scale = stage_scale(config)
+    stream = BatchStream(
+        inputs.store, inputs.table, image_size=scale.image_size, batch_size=scale.batch_size, seed=0, steps=count,
+        mismatch=config.loss.mismatch,
+    )  # fmt: skip
+    trainer = build_trainer(config, [], [])
+    trainer.fit(module, DataLoader(stream, batch_size=None))
+    return module
+
+
+def state(network):
+    return {key: value.clone() for key, value in network.state_dict().items()}
+
+
+def changed(before, network):
+    return [key for key, value in network.state_dict().items() if not torch.equal(before[key], value)]
+
+
+def stage_one_sampler(tiny):
+    return TextToImage(steps(tiny(), 1).generator)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        [], ["norm=none"], ["norm=group"], ["norm=spectral"], ["norm=conditional_batch"], ["loss=hinge"], ["loss=lsgan"], ["dropout=on"],
+        ["loss=wgan", "loss.n_critic=2", "optim=rmsprop"], ["loss=wgan_gp", "norm=layer", "loss.n_critic=1"],
+        ["loss=bce_r1", "norm=none", "loss.penalty_every=1"], ["loss=hinge_matching", "norm=none"], ["optim=adamw"], ["optim=sgd"],
+        ["arch=tf", "loss.mismatch=image", "scale.one.image_size=64", "scale.two.image_size=128"], ["arch=pytorch"],
+        ["data.augment=on"], ["optim.clip_norm=1.0"], ["trainer.precision=bf16-mixed"], ["trainer.precision=64-true"],
+        ["arch.unconditional_head=true"], ["lr=cosine"], ["arch.init=scaled"], ["text.captions_per_image=1", "arch.joint_kernel=1"],
+    ],
+    ids=lambda value: " ".join(value) or "base",
+)  # fmt: skip
+def test_both_networks_learn_and_stay_finite_under_every_choice(tiny, overrides):
+    config = tiny(*overrides)
+    torch.manual_seed(0)
+    module = build_module(config, prepare_inputs(config), 1000, None)
+    before = [state(module.generator), state(module.discriminator)]
+    steps(config, 2 * config.loss.n_critic, module=module)
+    weights = [{name for name, _ in network.named_parameters()} for network in (module.generator, module.discriminator)]
+    for old, network, names in zip(before, (module.generator, module.discriminator), weights, strict=True):
+        still = names - set(changed(old, network))
+        assert not still, f"never trained: {still}"
+        assert all(torch.isfinite(p).all() for p in network.parameters())
+    assert module.images_seen == 2 * config.loss.n_critic * 8
+
+
+def test_the_generator_steps_once_in_n_critic(tiny):
+    config = tiny("loss=wgan", "loss.n_critic=3")
+    module = steps(config, 2)
+    fresh = build_again(config)
+    weights = {name for name, _ in module.generator.named_parameters()}
+    assert not weights & set(changed(state(fresh.generator), module.generator))  # two critic steps, none of the generator's
+    module = steps(config, 3)
+    assert weights <= set(changed(state(fresh.generator), module.generator))
+
+
+def build_again(config):
+    pl.seed_everything(0, verbose=False)
+    return build_module(config, prepare_inputs(config), 1000, None)
+
+
+def test_clipping_bounds_every_weight_of_the_critic(tiny):
+    module = steps(tiny("loss=wgan", "loss.clip=0.005", "norm=none"), 2)
+    assert max(p.abs().max().item() for p in module.discriminator.parameters()) <= 0.005
+    module = steps(tiny("loss=wgan", "loss.clip=null", "norm=none"), 2)
+    assert max(p.abs().max().item() for p in module.discriminator.parameters()) > 0.005
+
+
+def test_fresh_fakes_train_the_whole_generator_under_autocast(tiny):
+    # autocast keeps the weights it cast for the discriminator's fakes, which were made without a graph
+    config = tiny("arch.fresh_noise=true", "trainer.precision=bf16-mixed")
+    fresh = state(build_again(config).generator)
+    module = steps(config, 1)
+    weights = {name for name, _ in module.generator.named_parameters()}
+    assert weights <= set(changed(fresh, module.generator))
+
+
+def test_fresh_fakes_differ_from_reused_ones(tiny):
+    reused, fresh = (state(steps(tiny(f"arch.fresh_noise={flag}"), 1).generator) for flag in ("false", "true"))
+    assert any(not torch.equal(reused[key], fresh[key]) for key in reused)
+
+
+def test_frozen_stage_one_keeps_its_weights_and_statistics_while_stage_two_trains(tiny):
+    sampler = stage_one_sampler(tiny)
+    before = state(sampler.stage_one)
+    module = steps(tiny("stage=two"), 3, stage_one=sampler)
+    assert changed(before, module.stage_one) == []
+    assert not module.stage_one.training and module.generator.training and not module.average.training
+
+
+def test_stage_two_learns(tiny):
+    sampler = stage_one_sampler(tiny)
+    config = tiny("stage=two")
+    inputs = prepare_inputs(config)
+    pl.seed_everything(0, verbose=False)
+    before = state(build_module(config, inputs, 1000, sampler).generator)
+    module = steps(config, 1, stage_one=sampler)
+    assert {name for name, _ in module.generator.named_parameters()} <= set(changed(before, module.generator))
+    noise = torch.randn(2, module.noise_size)
+    assert module.sampler()(torch.randn(2, 312), noise).shape == (2, 3, 32, 32)
+
+
+def test_a_fixed_seed_gives_a_fixed_run(tiny):
+    first, second = (state(steps(tiny("dropout=on"), 3).generator) for _ in range(2))
+    assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+def test_the_schedule_reaches_both_optimizers(tiny):
+    config = tiny("lr.warmup_images=64")
+    module = steps(config, 3)  # the third step starts after 16 images
+    rates = [optimizer.param_groups[0]["lr"] for optimizer in module.optimizers()]
+    assert rates == [2e-4 * 16 / 64] * 2
+
+
+def test_the_learning_gradient_is_the_plain_formulas(tiny):
+    """One discriminator step of the module against the step written out, in float64 with plain SGD."""
+    config = tiny("trainer.precision=64-true", "optim=sgd", "optim.momentum=0", "lr.discriminator=0.1", "norm=none")
+    fresh = build_again(config).double()
+    discriminator, generator = copy.deepcopy(fresh.discriminator), fresh.generator
+    inputs, scale = prepare_inputs(config), stage_scale(config)
+    stream = BatchStream(inputs.store, inputs.table, image_size=16, batch_size=scale.batch_size, seed=0, steps=1)
+    batch = stream.batch(0)
+    text, wrong = batch.text.double(), batch.wrong_text.double()
+    noise = fresh.noise.normal("discriminator", 0, fresh.noise_size).double()
+    fake = generator(text, noise[:, :100], noise[:, 100:]).images.detach()
+    real = batch.images.double() / 127.5 - 1
+    bce = torch.nn.functional.binary_cross_entropy_with_logits
+    logits = [discriminator(real, text), discriminator(real, wrong), discriminator(fake, text)]
+    real_l, wrong_l, fake_l = (scores.conditional for scores in logits)
+    zeros = torch.zeros_like(real_l)
+    loss = bce(real_l, zeros + 1) + 0.5 * (bce(wrong_l, zeros) + bce(fake_l, zeros))
+    parameters = dict(discriminator.named_parameters())
+    gradients = torch.autograd.grad(loss, list(parameters.values()))
+    module = steps(config, 1)
+    trained = dict(module.discriminator.named_parameters())
+    for (name, parameter), gradient in zip(parameters.items(), gradients, strict=True):
+        torch.testing.assert_close(trained[name], parameter - 0.1 * gradient, rtol=1e-9, atol=1e-12)
+
+
+def test_pixels_survive_the_way_to_the_network_and_back():
+    every = torch.arange(256, dtype=torch.uint8).reshape(1, 1, 16, 16).expand(1, 3, 16, 16)
+    torch.testing.assert_close(to_pixels(from_pixels(every)), every, rtol=0, atol=0)
+    assert to_pixels(torch.tensor([-1.2, -1.0, 1.0, 1.004])).tolist() == [0, 0, 255, 255]  # nothing wraps round
+
+
+def test_a_cadence_in_images_fires_for_any_batch_size():
+    fired = [after for after in range(24, 24 * 100, 24) if crossed(100, after - 24, after)]
+    assert len(fired) == 23 and all(0 <= after % 100 < 24 for after in fired)
