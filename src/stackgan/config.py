@@ -40,7 +40,7 @@ class Data:
 
 @dataclass
 class Text:
-    name: str = MISSING  # minilm | attributes | precomputed
+    name: str = MISSING  # minilm | minilm_tokens | attributes | precomputed
     captions_per_image: int = 1
     embeddings: str | None = None
 
@@ -238,7 +238,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "data.captions": ("auto", "text", "attributes"),
     "data.resample": ("bilinear", "bicubic"),
     "data.augment": ("off", "on", "auto"),
-    "text.name": ("minilm", "attributes", "precomputed"),
+    "text.name": ("minilm", "minilm_tokens", "attributes", "precomputed"),
     "stage.name": ("one", "two"),
     "arch.name": tuple(ARCHITECTURES),
     "arch.init": INITS,

@@ -13,7 +13,7 @@ from stackgan.data.records import SPLITS
 from stackgan.data.splits import SplitRule
 from stackgan.data.store import ImageStore, Resample
 from stackgan.text.attributes import attribute_table
-from stackgan.text.minilm import MiniLM
+from stackgan.text.encoders import build_encoder
 from stackgan.text.precomputed import precomputed_table
 from stackgan.text.table import EmbeddingTable, embed_store
 from stackgan.training.bundle import TextEncoderId
@@ -75,7 +75,7 @@ def prepare_table(config: Config, store: ImageStore) -> EmbeddingTable:
         case "precomputed":
             return precomputed_table(store, Path(config.text.embeddings or ""), cache)
         case _:
-            return embed_store(store, MiniLM(), cache)
+            return embed_store(store, build_encoder(config.text.name), cache)
 
 
 def describe(inputs: Inputs) -> str:

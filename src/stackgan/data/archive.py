@@ -7,10 +7,9 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from tqdm import tqdm
-
 from stackgan.data.files import replacing_directory
 from stackgan.errors import UserError
+from stackgan.progress import progress_bar
 
 CUB_URL = "https://data.caltech.edu/records/65de6-vp158/files/CUB_200_2011.tgz"
 CUB_MD5 = "97eceeb196236b17998738112f37df78"
@@ -90,7 +89,7 @@ def _fetch(url: str, partial: Path, timeout: float) -> None:
         initial = have if goes_on else 0
         with (
             open(partial, "ab" if goes_on else "wb") as file,
-            tqdm(total=total or None, initial=initial, unit="B", unit_scale=True, desc=partial.stem) as bar,
+            progress_bar(total or None, "B", partial.stem, initial=initial, unit_scale=True) as bar,
         ):
             while block := response.read(_BLOCK):
                 file.write(block)
@@ -103,7 +102,7 @@ def _check_md5(path: Path, expected: str) -> None:
     digest = hashlib.md5(usedforsecurity=False)  # the checksum its publisher gives; nothing secret hangs on it
     with (
         open(path, "rb") as file,
-        tqdm(total=path.stat().st_size, unit="B", unit_scale=True, desc=f"Checking {path.name}") as bar,
+        progress_bar(path.stat().st_size, "B", f"checking {path.name}", unit_scale=True) as bar,
     ):
         while block := file.read(_BLOCK):
             digest.update(block)
@@ -118,7 +117,7 @@ def _check_md5(path: Path, expected: str) -> None:
 def _extract(archive: Path, folder: Path) -> None:
     with (
         open(archive, "rb") as file,
-        tqdm(total=archive.stat().st_size, unit="B", unit_scale=True, desc=f"Unpacking {archive.name}") as bar,
+        progress_bar(archive.stat().st_size, "B", f"unpacking {archive.name}", unit_scale=True) as bar,
         tarfile.open(fileobj=file, mode="r|*") as tar,
     ):
         for member in tar:

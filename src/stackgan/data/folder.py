@@ -14,12 +14,12 @@ from pathlib import Path, PurePosixPath
 from typing import cast
 
 from PIL import Image
-from tqdm import tqdm
 
 from stackgan.data.folder_rows import Row, read_csv, read_jsonl
 from stackgan.data.records import SPLITS, Record, Source, Split, hash_fraction
 from stackgan.data.splits import split_by_hash
 from stackgan.errors import UserError
+from stackgan.progress import progress_bar
 
 NAMED_AT_MOST = 20
 
@@ -111,7 +111,7 @@ def _bad_files(root: Path, rows: Sequence[Row]) -> list[Bad]:
     threads = max(2, os.cpu_count() or 1)
     with ThreadPoolExecutor(threads) as pool:
         reasons = pool.map(lambda file: _bad_file(root, file), lines)
-        bar = tqdm(zip(lines.values(), reasons, strict=True), total=len(lines), unit="image", desc="Checking pictures")
+        bar = progress_bar(len(lines), "image", "checking pictures", zip(lines.values(), reasons, strict=True))
         return [Bad(line, reason) for line, reason in bar if reason]
 
 

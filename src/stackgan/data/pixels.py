@@ -8,11 +8,11 @@ from typing import Literal
 
 import numpy as np
 from PIL import Image, ImageOps
-from tqdm import tqdm
 
 from stackgan.data.crop import reference_crop
 from stackgan.data.records import Record
 from stackgan.errors import UserError
+from stackgan.progress import progress_bar
 
 FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 NAMED_AT_MOST = 20
@@ -37,7 +37,7 @@ def write_pixels(records: Sequence[Record], path: Path, size: int, resample: Lit
     threads = max(2, os.cpu_count() or 1)  # PIL lets go of the interpreter while it decodes and resizes
     with ThreadPoolExecutor(threads) as pool:
         results = pool.map(fill, range(len(records)))
-        bad = [e for e in tqdm(results, total=len(records), unit="image", desc=f"Pictures to {size} px") if e]
+        bad = [e for e in progress_bar(len(records), "image", f"pictures to {size} px", results) if e]
     array.flush()
     if bad:
         more = f" and {len(bad) - NAMED_AT_MOST} more" if len(bad) > NAMED_AT_MOST else ""

@@ -24,7 +24,7 @@ from stackgan.data.randomness import generator
 from stackgan.progress import progress_bar
 
 SIDE, STORED, PAINTED = 64, 76, 160
-TRAINING_BIRDS, EPOCHS = 8_000, 12
+TRAINING_BIRDS, EPOCHS = 6_000, 12
 
 # What a caption must contain to have said something about an attribute (the words of data/birds/captions.py).
 MENTIONS: Mapping[str, str] = {
@@ -76,13 +76,18 @@ class AttributeClassifier(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        widths = (3, 32, 64, 128, 256)
-        blocks = [
-            nn.Sequential(nn.Conv2d(i, o, 3, padding=1, bias=False), nn.BatchNorm2d(o), nn.ReLU(), nn.MaxPool2d(2))
-            for i, o in itertools.pairwise(widths)
-        ]  # [B, 256, 4, 4]
+        widths = (32, 64, 128, 256)
+        blocks: list[nn.Module] = [
+            nn.Conv2d(3, 32, 4, stride=2, padding=1, bias=False),
+            nn.BatchNorm2d(32),
+            nn.ReLU(),
+        ]  # [B, 32, 32, 32]
+        for i, o in itertools.pairwise(widths):
+            blocks += [nn.Conv2d(i, o, 3, padding=1, bias=False), nn.BatchNorm2d(o), nn.ReLU(), nn.MaxPool2d(2)]
         values = sum(len(v) for v in ATTRIBUTES.values())
-        self.network = nn.Sequential(*blocks, nn.Flatten(), nn.Dropout(0.3), nn.Linear(256 * 16, values))
+        self.network = nn.Sequential(
+            *blocks, nn.Flatten(), nn.Dropout(0.3), nn.Linear(256 * 16, values)
+        )  # from [B, 256, 4, 4]
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """uint8 [B, 3, H, H], any H: brought to 64 px -> for each attribute the logits of its values [B, values]."""
@@ -102,7 +107,7 @@ def attribute_classifier(cache: Path) -> tuple[Path, AttributeClassifier]:
     else:
         train_classifier(classifier)
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(classifier.state_dict(), path)
+        save_file({name: tensor.contiguous() for name, tensor in classifier.state_dict().items()}, path)
     return path, classifier.eval().requires_grad_(False)
 
 

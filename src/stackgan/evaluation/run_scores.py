@@ -17,7 +17,7 @@ from stackgan.evaluation.record import ProtocolRecord, append_record
 from stackgan.evaluation.samples import caption_vectors, generated_pixels
 from stackgan.inputs import Inputs, prepare_inputs
 from stackgan.progress import progress_bar
-from stackgan.text.minilm import MiniLM
+from stackgan.text.encoders import ENCODERS, build_encoder
 from stackgan.training.bundle import GeneratorBundle, load_bundle
 
 
@@ -47,7 +47,7 @@ def score_run(run: Path, request: ScoreRequest) -> list[ProtocolRecord]:
         inception_record(network, fakes, bundle, inputs, request),
         kid_record(network, fakes, bundle, inputs, request),
     ]
-    if inputs.store.source == "birds" and bundle.text.name == "minilm":
+    if inputs.store.source == "birds" and bundle.text.name in ENCODERS:
         records.append(attribute_record(bundle, request))
     for record in records:
         append_record(run, record)
@@ -122,7 +122,7 @@ def attribute_record(bundle: GeneratorBundle, request: ScoreRequest) -> Protocol
     """Which of the named attributes are in the picture, for painted individuals of unseen combinations."""
     path, classifier = attribute_classifier(request.cache)
     exam = make_exam(request.samples)
-    text = torch.from_numpy(MiniLM().encode(exam.captions))
+    text = torch.from_numpy(build_encoder(bundle.text.name).encode(exam.captions))
     accuracy = judge(classifier, exam, draw(bundle, text, request))
     parts = {"generated": accuracy.generated, "painted": accuracy.painted, "chance": accuracy.chance}
     details = {f"{name}/{part}": value for part, values in parts.items() for name, value in values.items()}

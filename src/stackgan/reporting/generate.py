@@ -12,7 +12,7 @@ from PIL import Image
 from stackgan.errors import UserError
 from stackgan.progress import progress_bar
 from stackgan.reporting.grid import Column, draw_grid
-from stackgan.text.minilm import MiniLM
+from stackgan.text.encoders import build_encoder
 from stackgan.training.bundle import GeneratorBundle, load_bundle
 from stackgan.training.noise import picture_noise
 
@@ -72,11 +72,7 @@ def generate(
 
 def embed(bundle: GeneratorBundle, captions: list[str]) -> torch.Tensor:
     """The captions as the vectors that the generator was trained on, float32 [N, T]."""
-    if bundle.text.name != "minilm":
-        raise UserError(
-            f"this generator was trained on text={bundle.text.name}, which cannot embed free text; train with text=minilm."
-        )
-    encoder = MiniLM()
+    encoder = build_encoder(bundle.text.name)
     if encoder.fingerprint() != bundle.text.fingerprint:
         raise UserError(
             f"the text encoder at hand ({encoder.fingerprint()}) is not the one of the training ({bundle.text.fingerprint}); "

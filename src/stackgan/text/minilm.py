@@ -77,7 +77,7 @@ class MiniLM:
 
     @torch.inference_mode()
     def encode(self, captions: Sequence[str]) -> np.ndarray:
-        """float32 [N, 384], each of length `scale`."""
+        """float32 [N, dim]; the mean square of a vector's components is 1 in the `unit_variance` convention."""
         tokens = [encoding.ids for encoding in self._tokenizer.encode_batch(list(captions))]
         vectors = np.empty((len(tokens), self.dim), dtype=np.float32)
         # Captions of like length share a batch, so that hardly any padding is computed.
@@ -96,9 +96,10 @@ class MiniLM:
         mask = None if bool((lengths == longest).all()) else real[:, None, None, :]  # no mask: a faster kernel
         for layer in range(self._layers):
             states = self._layer(states, mask, f"encoder.layer.{layer}")
-        states = states * real[..., None]
-        mean = states.sum(1) / real.sum(1, keepdim=True)  # [B, D]
-        return F.normalize(mean, dim=-1) * self.scale
+        return self._pool(states, real)
+
+    def _pool(self, states: Tensor, real: Tensor) -> Tensor:  # [B, T, D], [B, T] -> [B, dim]
+        return F.normalize(mean_over_tokens(states, real), dim=-1) * self.scale
 
     def _embed(self, ids: Tensor) -> Tensor:  # [B, T] -> [B, T, D]
         tables = [self._weights[f"embeddings.{kind}_embeddings.weight"] for kind in ("word", "position", "token_type")]
@@ -124,6 +125,46 @@ class MiniLM:
     def _norm(self, x: Tensor, name: str) -> Tensor:
         weight, bias = self._weights[f"{name}.weight"], self._weights[f"{name}.bias"]
         return F.layer_norm(x, x.shape[-1:], weight, bias, self._epsilon)
+
+
+class MiniLMTokens(MiniLM):
+    """What each token says in its context, kept apart: the mean over tokens of random features of an early layer's states.
+
+    A sentence vector is made for likeness of meaning: of "a red crown and a white belly" it keeps the colours, hardly which
+    part has which. After two layers a token's state holds its neighbours ("crown", red), and the mean of nonlinear features of
+    the states (Rahimi and Recht 2007: an embedding of their distribution, not of their average) still tells them apart.
+    Two of MiniLM's six layers make it three times as fast, too.
+    """
+
+    name = "minilm_tokens"
+    LAYERS, FEATURES, THRESHOLD = 2, 2048, 1.0
+
+    def __init__(self, device: str = "auto", folder: Path | None = None) -> None:
+        super().__init__(device=device, folder=folder)
+        self._layers, self._state_dim, self.dim = self.LAYERS, self.dim, self.FEATURES
+
+    @cached_property
+    def _directions(self) -> Tensor:
+        """Random directions of unit expected length, [FEATURES, D]; the same for ever."""
+        draws = np.random.default_rng(0).standard_normal((self.FEATURES, self._state_dim), dtype=np.float32)
+        return torch.from_numpy(draws).to(self.device) / math.sqrt(self._state_dim)
+
+    def fingerprint(self) -> str:
+        """16 hex digits of the files and of what is made of them."""
+        own = f"tokens 1 {self.LAYERS} {self.FEATURES} {self.THRESHOLD} {self._fingerprint}"
+        return hashlib.sha256(own.encode()).hexdigest()[:16]
+
+    def _pool(self, states: Tensor, real: Tensor) -> Tensor:
+        states = F.layer_norm(states, states.shape[-1:])
+        features = F.relu(F.linear(states, self._directions) - self.THRESHOLD)  # [B, T, FEATURES]
+        mean = mean_over_tokens(features, real)
+        mean = mean - mean.mean(dim=-1, keepdim=True)
+        return F.normalize(mean, dim=-1) * math.sqrt(self.FEATURES)
+
+
+def mean_over_tokens(states: Tensor, real: Tensor) -> Tensor:
+    """The mean of the states [B, T, D] where `real` [B, T] is true, [B, D]."""
+    return (states * real[..., None]).sum(1) / real.sum(1, keepdim=True)
 
 
 def find_weights() -> Path:

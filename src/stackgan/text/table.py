@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from stackgan.data.files import exclusive, replacing_directory
 from stackgan.data.store import ImageStore
+from stackgan.progress import progress_bar
 from stackgan.text.encoder import TextEncoder
 
 CHUNK = 1024  # captions embedded between two writes: what an interruption can cost
@@ -105,7 +105,7 @@ def _embed_missing(texts: Sequence[str], hashes: np.ndarray, encoder: TextEncode
     todo = first[~np.isin(distinct, np.concatenate([*known, distinct[:0]]))]
     # Longest first: the time left, reckoned from the rate so far, then errs on the safe side.
     todo = todo[np.argsort([-len(texts[i]) for i in todo], kind="stable")]
-    with tqdm(total=len(todo), unit="caption", desc=f"Captions by {encoder.name}", disable=not len(todo)) as progress:
+    with progress_bar(len(todo), "caption", f"captions by {encoder.name}", disable=not len(todo)) as progress:
         for start in range(0, len(todo), CHUNK):
             rows = todo[start : start + CHUNK]
             keys = hashes[rows]

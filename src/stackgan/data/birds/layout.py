@@ -12,13 +12,13 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from stackgan.data.birds.attributes import attribute_names, attribute_vector
 from stackgan.data.birds.captions import write_captions
 from stackgan.data.birds.painter import PARTS, paint
 from stackgan.data.birds.species import SPECIES_COUNT, Species, all_species, draw_individual
 from stackgan.errors import UserError
+from stackgan.progress import progress_bar
 
 PAINTER_VERSION = 1  # raise it when the same request would paint other pictures
 REQUEST_FILE = "birds.json"
@@ -110,7 +110,7 @@ def _move_into_place(temporary: Path, root: Path, request: dict[str, int]) -> No
 def _write_all(root: Path, species: tuple[Species, ...], count: int, size: int, seed: int, workers: int) -> None:
     paint_one = partial(_paint_class, root=root, count=count, size=size, seed=seed)
     images: list[_Painted] = []
-    with tqdm(total=len(species) * count, desc="painting birds", unit="image") as progress:
+    with progress_bar(len(species) * count, "image", "painting birds") as progress:
         for painted in _map(paint_one, species, workers if len(species) * count > _IN_PROCESS_LIMIT else 1):
             images += painted
             progress.update(len(painted))
