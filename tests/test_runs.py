@@ -7,14 +7,16 @@ from pathlib import Path
 import pytest
 import yaml
 from PIL import Image
-from test_config import STUDY
 
 from stackgan.evaluation.feature_networks import efflite0_path
 from stackgan.experiment import run
 from stackgan.run_directory import read_status
 from stackgan.training.bundle import load_bundle
+from test_config import STUDY
 
-pytestmark = pytest.mark.skipif(efflite0_path() is None, reason="the package of requirements/offline.txt is not installed")
+pytestmark = pytest.mark.skipif(
+    efflite0_path() is None, reason="the package of requirements/offline.txt is not installed"
+)
 
 
 def only_run(folder: Path) -> Path:
@@ -44,7 +46,19 @@ def test_a_run_leaves_what_the_contract_says(tiny, tmp_path):
     with (folder / "metrics.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [int(row["images"]) for row in rows] == list(range(8, 72, 8))
-    wanted = {"loss/d", "loss/g", "loss/kl", "d/real", "d/wrong", "d/fake", "grad_norm/d", "grad_norm/g", "lr/d", "lr/g", "images_per_second"}
+    wanted = {
+        "loss/d",
+        "loss/g",
+        "loss/kl",
+        "d/real",
+        "d/wrong",
+        "d/fake",
+        "grad_norm/d",
+        "grad_norm/g",
+        "lr/d",
+        "lr/g",
+        "images_per_second",
+    }
     assert all(float(row[key]) == float(row[key]) for row in rows for key in wanted)
     grids = sorted(path.name for path in (folder / "samples").iterdir())
     assert grids == ["000000008.png", "000000032.png", "000000064.png"]
@@ -77,9 +91,27 @@ def test_a_run_in_two_sessions_ends_where_one_session_ends(tiny, tmp_path):
     for study, budgets in (("whole", [64]), ("halves", [32, 64])):
         for images in budgets:
             run(tiny(f"images={images}", f"study={study}"), [])
-    whole, halves = (load_bundle(next(tmp_path.glob(f"{study}/*/generator"))).sampler.state_dict() for study in ("whole", "halves"))
+    whole, halves = (
+        load_bundle(next(tmp_path.glob(f"{study}/*/generator"))).sampler.state_dict() for study in ("whole", "halves")
+    )
     for key, value in whole.items():
         torch.testing.assert_close(halves[key], value, rtol=0, atol=0)
+
+
+def test_a_run_that_failed_after_its_last_image_is_completed(tiny, tmp_path):
+    import torch
+
+    run(tiny("images=32"), [])
+    folder = only_run(tmp_path)
+    trained = load_bundle(folder / "generator").sampler.state_dict()
+    status = read_status(folder)
+    status.state = "failed"
+    status.write(folder)
+    assert run(tiny("images=32"), []) == 0
+    status = read_status(folder)
+    assert (status.state, status.images) == ("done", 32) and status.scores["is_efflite0"] >= 1
+    again = load_bundle(folder / "generator").sampler.state_dict()
+    assert all(torch.equal(trained[key], again[key]) for key in trained)
 
 
 def test_other_data_under_the_same_configuration_is_refused(tiny, tmp_path):

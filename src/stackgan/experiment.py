@@ -25,7 +25,8 @@ from stackgan.networks.text_to_image import TextToImage
 from stackgan.reporting.samples import SampleGrids
 from stackgan.run_directory import RunPlace, Status, locate_run, read_status, study_directory, write_atomically
 from stackgan.training.bundle import GeneratorBundle, load_bundle
-from stackgan.training.callbacks import Checkpoints, Diverged, Progress, TrainingLog
+from stackgan.training.callbacks import Diverged, Progress, TrainingLog
+from stackgan.training.checkpoint import Checkpoints, load_checkpoint, restore
 from stackgan.training.loggers import MetricsCsv, wandb_logger
 from stackgan.training.module import TextToImageGAN
 
@@ -130,22 +131,26 @@ class Experiment:
 
     def _train(self, module: TextToImageGAN) -> None:
         checkpoint = self.folder / "checkpoints" / "last.ckpt"
-        resume = checkpoint if checkpoint.exists() else None
+        resume = load_checkpoint(checkpoint)
+        if resume is not None:
+            restore(module, resume)
+            print(f"going on after {module.images_seen:,} images")
         grids = SampleGrids(self.folder, self.inputs.store, self.inputs.table, self.config.logger.samples_every)
         scores = self._scores()
         log = TrainingLog(self.config.logger.log_every)
-        callbacks = [log, grids, scores, Checkpoints(checkpoint.parent, self.config.logger.checkpoint_minutes)]
+        checkpoints = Checkpoints(checkpoint, self.config.logger.checkpoint_minutes, resume)
+        callbacks = [checkpoints, log, grids, scores]  # restored first, saved first
         if self.config.logger.progress:
             callbacks.append(Progress(self.budget, log))
-        trainer = build_trainer(self.config, callbacks, self._loggers())
-        stream = self._stream(trainer, first_step(resume))
-        trainer.fit(module, DataLoader(stream, batch_size=None), ckpt_path=resume, weights_only=True)
+        trainer = build_trainer(self.config, callbacks, self._loggers(module.images_seen))
+        stream = self._stream(trainer, module.step_count)
+        trainer.fit(module, DataLoader(stream, batch_size=None))
+        final = scores.final or scores.score_test(trainer, module)  # all images seen already: nothing was left to train
         if trainer.is_global_zero:
             bundle = GeneratorBundle(module.sampler(), self.inputs.encoder, self.place.signature, module.images_seen)
             bundle.save(self.folder / "generator")
-            final = scores.final
-            self._record(module, state="done", scores={final.metric: final.value} if final else {})
-            print(self._outputs(grids.last, f"{final.metric} {final.value:.3f} +- {final.std:.3f}" if final else ""))
+            self._record(module, state="done", scores={final.metric: final.value})
+            print(self._outputs(grids.last, f"{final.metric} {final.value:.3f} +- {final.std:.3f}"))
 
     def _scores(self) -> InceptionScores:
         evaluation = self.config.evaluation
@@ -156,12 +161,14 @@ class Experiment:
         )  # fmt: skip
         return InceptionScores(self.folder, self.inputs.store, self.inputs.table, network, plan)
 
-    def _loggers(self) -> list[Any]:
+    def _loggers(self, images_seen: int) -> list[Any]:
         logger, study = self.config.logger, study_directory(self.config).name
         remote = wandb_logger(
             self.folder, logger.wandb, logger.project, study, self.place.signature, asdict(self.config)
         )
-        return [MetricsCsv(self.folder), *([remote] if remote else [])]
+        rows = MetricsCsv(self.folder)
+        rows.forget_after(images_seen)
+        return [rows, *([remote] if remote else [])]
 
     def _stream(self, trainer: pl.Trainer, start: int) -> BatchStream:
         config, scale = self.config, stage_scale(self.config)
@@ -189,10 +196,3 @@ class Experiment:
     def _outputs(self, samples: Path | None = None, score: str = "") -> str:
         lines = [("samples", samples), ("score", score), ("metrics", self.folder / "metrics.csv"), ("run", self.folder)]
         return "\n".join(f"{name + ':':9}{value}" for name, value in lines if value)
-
-
-def first_step(checkpoint: Path | None) -> int:
-    """The step a checkpoint goes on from; 0 without one."""
-    if checkpoint is None:
-        return 0
-    return int(torch.load(checkpoint, map_location="cpu", mmap=True, weights_only=True)["step_count"])

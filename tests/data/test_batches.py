@@ -205,17 +205,6 @@ def test_a_choice_for_the_text_changes_no_picture(stream):
     assert torch.equal(one.images, mean.images)
 
 
-def test_noise_is_the_ranks_part_of_the_global_draw(stream):
-    whole = stream().global_noise(5, (100,), "z")
-    parts = [stream(rank=r, world_size=2).global_noise(5, (100,), "z") for r in range(2)]
-    assert torch.equal(torch.cat(parts), whole) and whole.shape == (8, 100) and whole.dtype == torch.float32
-    assert torch.equal(stream().global_noise(5, (100,), "z"), whole)
-    for other in (stream().global_noise(6, (100,), "z"), stream().global_noise(5, (100,), "c")):
-        assert (other == whole).float().mean() < 0.01
-    draws = torch.cat([stream().global_noise(t, (100,), "z") for t in range(100)])
-    assert abs(draws.mean()) < 0.02 and abs(draws.std() - 1) < 0.02
-
-
 def test_what_cannot_be_streamed(stream, store, table):
     with pytest.raises(UserError, match="larger than the store's 19"):
         stream(image_size=20)

@@ -80,4 +80,6 @@ def test_a_classifier_learns_painted_birds_far_beyond_guessing():
 
 def test_labels_follow_the_order_of_the_attributes():
     bird = random_individual(np.random.default_rng(1))
-    assert [values[i] for values, i in zip(ATTRIBUTES.values(), labels(bird), strict=True)] == [getattr(bird, name) for name in ATTRIBUTES]
+    assert [values[i] for values, i in zip(ATTRIBUTES.values(), labels(bird), strict=True)] == [
+        getattr(bird, name) for name in ATTRIBUTES
+    ]

@@ -1,12 +1,16 @@
 """The packaged network, and the official one where its weights are."""
 
+from unittest import mock
+
 import pytest
 import torch
 
 from stackgan.errors import UserError
 from stackgan.evaluation.feature_networks import EfficientNetLite0, build_feature_network, efflite0_path, inception_path
 
-needs_package = pytest.mark.skipif(efflite0_path() is None, reason="the package of requirements/offline.txt is not installed")
+needs_package = pytest.mark.skipif(
+    efflite0_path() is None, reason="the package of requirements/offline.txt is not installed"
+)
 INCEPTION = inception_path(None)
 
 
@@ -42,7 +46,7 @@ def test_auto_takes_the_packaged_network_and_never_calls_its_score_is():
 
 def test_inception_without_weights_says_which_file_is_missing(tmp_path, monkeypatch):
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    with pytest.raises(UserError, match=r"pt_inception-2015-12-05-6726825d\.pth"):
+    with pytest.raises(UserError, match=r"weights-inception-2015-12-05-6726825d\.pth"):
         build_feature_network("inception")
     with pytest.raises(UserError, match="does not exist"):
         build_feature_network("auto", str(tmp_path / "nowhere.pth"))
@@ -55,15 +59,12 @@ def random_inception(tmp_path_factory):
 
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("inception") / "weights.pth"
-    blank = torch.hub.load_state_dict_from_url
-    try:
-        torch.hub.load_state_dict_from_url = lambda *args, **kwargs: None
-        original = FeatureExtractorInceptionV3.load_state_dict
-        FeatureExtractorInceptionV3.load_state_dict = lambda self, state: None
+    download = "torch_fidelity.feature_extractor_inceptionv3.load_state_dict_from_url"
+    with (
+        mock.patch(download, lambda *args, **kwargs: {}),
+        mock.patch.object(FeatureExtractorInceptionV3, "load_state_dict"),
+    ):
         network = FeatureExtractorInceptionV3("inception-v3-compat", ["logits_unbiased"])
-    finally:
-        torch.hub.load_state_dict_from_url = blank
-        FeatureExtractorInceptionV3.load_state_dict = original
     torch.save(network.state_dict(), path)
     return path
 
@@ -71,7 +72,9 @@ def random_inception(tmp_path_factory):
 def test_the_official_network_equals_torch_fidelitys_with_the_same_weights(random_inception):
     from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
-    reference = FeatureExtractorInceptionV3("inception-v3-compat", ["2048", "logits_unbiased"], str(random_inception)).eval()
+    reference = FeatureExtractorInceptionV3(
+        "inception-v3-compat", ["2048", "logits_unbiased"], str(random_inception)
+    ).eval()
     network = build_feature_network("inception", str(random_inception))
     assert network.metric == "is"
     images = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8)

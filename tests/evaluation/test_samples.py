@@ -32,7 +32,9 @@ def test_shares_are_contiguous_and_complete():
 
 def test_a_repeated_measurement_replaces_the_earlier_one(tmp_path):
     def record(value, images):
-        return ProtocolRecord("is_efflite0", value, 0.1, 3.0, "efflite0", "ab", "128", 10, 10, 2, 0, "test", "ema", images)
+        return ProtocolRecord(
+            "is_efflite0", value, 0.1, 3.0, "efflite0", "ab", "128", 10, 10, 2, 0, "test", "ema", images
+        )
 
     for value, images in ((1.0, 64), (2.0, 128), (1.5, 64)):
         append_record(tmp_path, record(value, images))

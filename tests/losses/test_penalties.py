@@ -9,6 +9,7 @@ from stackgan.networks.build import build_discriminator
 from stackgan.networks.discriminator import Discriminator, Scores
 
 BATCH, SIZE, TEXT = 3, 16, 5
+SHARES = torch.linspace(0.1, 0.9, BATCH).double()  # where between fake and real the gradient penalty looks
 
 
 def draw(dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor, Tensor]:
@@ -53,7 +54,7 @@ def test_closed_forms_of_a_linear_critic_and_their_gradients(penalty, papers_wei
         "matching_aware": (image_part + text_part) ** 3,
     }
     expected = (papers_weight if weight is None else weight) * closed_forms[penalty]
-    value = build_loss("hinge", penalty=penalty, penalty_weight=weight).penalty(critic, *draw())
+    value = build_loss("hinge", penalty=penalty, penalty_weight=weight).penalty(critic, *draw(), SHARES)
     torch.testing.assert_close(value, expected)
     parameters = [critic.a, critic.b] if penalty == "matching_aware" else [critic.a]
     for ours, theirs in zip(
@@ -67,7 +68,7 @@ def test_r1_of_a_real_discriminator_agrees_with_finite_differences(stage):
     torch.manual_seed(0)
     discriminator = small_discriminator(stage).double()
     real, fake, condition = draw()
-    value = build_loss("bce", penalty="r1", penalty_weight=1.0).penalty(discriminator, real, fake, condition)
+    value = build_loss("bce", penalty="r1", penalty_weight=1.0).penalty(discriminator, real, fake, condition, SHARES)
 
     def score(images: Tensor) -> Tensor:
         scores = discriminator(images, condition)
@@ -89,13 +90,10 @@ def test_the_gradient_penalty_lies_between_real_and_fake_one_sample_at_a_time():
     torch.manual_seed(0)
     discriminator = small_discriminator().double()
     real, fake, condition = draw()
-    value = build_loss("wgan", penalty="gradient").penalty(
-        discriminator, real, fake, condition, torch.Generator().manual_seed(5)
-    )
-    shares = torch.rand(BATCH, 1, 1, 1, generator=torch.Generator().manual_seed(5)).double()
+    value = build_loss("wgan", penalty="gradient").penalty(discriminator, real, fake, condition, SHARES)
     costs = []
     for i in range(BATCH):
-        image = (shares[i] * real[i] + (1 - shares[i]) * fake[i]).requires_grad_()
+        image = (SHARES[i] * real[i] + (1 - SHARES[i]) * fake[i]).requires_grad_()
         score = discriminator(image[None], condition[i : i + 1]).conditional[0]
         (gradient,) = torch.autograd.grad(score, image)
         costs.append((gradient.square().sum().sqrt() - 1) ** 2)
@@ -109,7 +107,7 @@ def test_the_gradient_by_the_weights_agrees_with_finite_differences(penalty):
     batch, loss = draw(), build_loss("hinge", penalty=penalty)
 
     def value() -> Tensor:
-        return loss.penalty(discriminator, *batch, torch.Generator().manual_seed(1))
+        return loss.penalty(discriminator, *batch, SHARES)
 
     value().backward()
     weight, step = discriminator.trunk[1].convolution.weight, 1e-5
@@ -129,7 +127,7 @@ def test_it_is_float32_under_autocast_and_in_any_layout(penalty):
     discriminator = small_discriminator("two")
     real, fake, condition = draw(torch.float32)
     fake, loss = fake.bfloat16(), build_loss("hinge", penalty=penalty)
-    expected = loss.penalty(discriminator, real, fake, condition, torch.Generator().manual_seed(0))
+    expected = loss.penalty(discriminator, real, fake, condition, SHARES)
     discriminator = discriminator.to(memory_format=torch.channels_last)
     with torch.autocast("cpu", torch.bfloat16):
         value = loss.penalty(
@@ -137,7 +135,7 @@ def test_it_is_float32_under_autocast_and_in_any_layout(penalty):
             real.contiguous(memory_format=torch.channels_last),
             fake,
             condition,
-            torch.Generator().manual_seed(0),
+            SHARES,
         )
     assert value.dtype == torch.float32
     torch.testing.assert_close(value, expected, rtol=1e-4, atol=1e-6)
@@ -148,8 +146,10 @@ def test_a_lazy_penalty_is_counted_for_the_steps_it_skips():
     discriminator, batch = small_discriminator(), draw(torch.float32)
     every, lazy = (build_loss("bce", penalty="r1", penalty_every=n) for n in (1, 8))
     assert (every.penalty_every, lazy.penalty_every, build_loss("bce").penalty_every) == (1, 8, 0)
-    torch.testing.assert_close(lazy.penalty(discriminator, *batch), 8 * every.penalty(discriminator, *batch))
-    assert build_loss("bce").penalty(discriminator, *batch).item() == 0
+    torch.testing.assert_close(
+        lazy.penalty(discriminator, *batch, SHARES), 8 * every.penalty(discriminator, *batch, SHARES)
+    )
+    assert build_loss("bce").penalty(discriminator, *batch, SHARES).item() == 0
 
 
 @pytest.mark.parametrize("penalty", ["gradient", "r1", "matching_aware"])
@@ -157,7 +157,7 @@ def test_a_flat_critic_gives_finite_gradients(penalty):
     """Where the gradient's norm is zero it has no derivative of its own; zero must come out, not NaN."""
     discriminator = small_discriminator()
     nn.init.zeros_(discriminator.conditional_head.weight)
-    build_loss("wgan", penalty=penalty).penalty(discriminator, *draw(torch.float32)).backward()
+    build_loss("wgan", penalty=penalty).penalty(discriminator, *draw(torch.float32), SHARES).backward()
     for parameter in discriminator.parameters():
         assert parameter.grad is None or parameter.grad.isfinite().all()
 
@@ -166,5 +166,7 @@ def test_the_batch_is_left_as_it_was():
     torch.manual_seed(0)
     real, fake, condition = draw(torch.float32)
     fake = fake.requires_grad_()
-    build_loss("hinge", penalty="matching_aware").penalty(small_discriminator(), real, fake, condition).backward()
+    build_loss("hinge", penalty="matching_aware").penalty(
+        small_discriminator(), real, fake, condition, SHARES
+    ).backward()
     assert not real.requires_grad and not condition.requires_grad and fake.grad is None

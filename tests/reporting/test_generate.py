@@ -25,7 +25,9 @@ def run(tmp_path_factory):
     torch.manual_seed(0)
     generator = build_generator("one", text_dim=384, image_size=16, base_channels=8, init="scaled")
     folder = tmp_path_factory.mktemp("run")
-    GeneratorBundle(TextToImage(generator), TextEncoderId("minilm", encoder.fingerprint(), 384), "cafe").save(folder / "generator")
+    GeneratorBundle(TextToImage(generator), TextEncoderId("minilm", encoder.fingerprint(), 384), "cafe").save(
+        folder / "generator"
+    )
     return folder
 
 

@@ -28,4 +28,8 @@ def test_a_later_session_adds_to_the_rows_and_forgets_those_past_its_checkpoint(
     second = MetricsCsv(tmp_path)
     second.forget_after(20)
     second.log_metrics({"images": 30, "loss/d": -1.0})
-    assert [(row["images"], row["loss/d"]) for row in rows(tmp_path / "metrics.csv")] == [("10", "10.0"), ("20", "20.0"), ("30", "-1.0")]
+    assert [(row["images"], row["loss/d"]) for row in rows(tmp_path / "metrics.csv")] == [
+        ("10", "10.0"),
+        ("20", "20.0"),
+        ("30", "-1.0"),
+    ]

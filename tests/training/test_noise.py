@@ -15,7 +15,11 @@ def test_two_ranks_together_draw_what_one_draws():
 
 def test_seed_purpose_and_step_each_change_the_draws():
     base = NoiseSource(0, 4).normal("z", 0, 8)
-    for other in (NoiseSource(1, 4).normal("z", 0, 8), NoiseSource(0, 4).normal("y", 0, 8), NoiseSource(0, 4).normal("z", 1, 8)):
+    for other in (
+        NoiseSource(1, 4).normal("z", 0, 8),
+        NoiseSource(0, 4).normal("y", 0, 8),
+        NoiseSource(0, 4).normal("z", 1, 8),
+    ):
         assert not torch.equal(base, other)
 
 

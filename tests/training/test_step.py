@@ -62,7 +62,8 @@ def test_both_networks_learn_and_stay_finite_under_every_choice(tiny, overrides)
     steps(config, 2 * config.loss.n_critic, module=module)
     weights = [{name for name, _ in network.named_parameters()} for network in (module.generator, module.discriminator)]
     for old, network, names in zip(before, (module.generator, module.discriminator), weights, strict=True):
-        still = names - set(changed(old, network))
+        # the bias of a head cancels between real and negative pairs inside hinge's margins and under Wasserstein
+        still = {name for name in names - set(changed(old, network)) if not name.endswith("_head.bias")}
         assert not still, f"never trained: {still}"
         assert all(torch.isfinite(p).all() for p in network.parameters())
     assert module.images_seen == 2 * config.loss.n_critic * 8
@@ -73,7 +74,9 @@ def test_the_generator_steps_once_in_n_critic(tiny):
     module = steps(config, 2)
     fresh = build_again(config)
     weights = {name for name, _ in module.generator.named_parameters()}
-    assert not weights & set(changed(state(fresh.generator), module.generator))  # two critic steps, none of the generator's
+    assert not weights & set(
+        changed(state(fresh.generator), module.generator)
+    )  # two critic steps, none of the generator's
     module = steps(config, 3)
     assert weights <= set(changed(state(fresh.generator), module.generator))
 

@@ -116,12 +116,6 @@ class BatchStream(IterableDataset[Batch]):
             indices=torch.from_numpy(rows),
         )
 
-    def global_noise(self, step: int, shape_per_sample: tuple[int, ...], purpose: str) -> Tensor:
-        """Standard normal noise, float32 [b, *shape_per_sample]: this rank's slice of the whole batch's."""
-        rng = generator(self.seed, f"noise {purpose}", step)
-        noise = rng.standard_normal((self.batch_size, *shape_per_sample), dtype=np.float32)
-        return torch.from_numpy(noise[self._share])
-
     def _positions(self, step: int) -> np.ndarray:
         """Which elements of the split this rank's samples are, int64 [B]."""
         samples = step * self.batch_size + np.arange(self.batch_size, dtype=np.int64)[self._share]

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from stackgan.errors import UserError
 
-INCEPTION_FILE = "pt_inception-2015-12-05-6726825d.pth"  # torch-fidelity's conversion of the TensorFlow network
+# The conversion of the TensorFlow network, under the names that torch-fidelity and pytorch-fid give the same file.
+INCEPTION_FILES = ("weights-inception-2015-12-05-6726825d.pth", "pt_inception-2015-12-05-6726825d.pth")
 
 
 class FeatureNetwork(nn.Module):
@@ -126,10 +127,10 @@ def inception_path(given: str | None) -> Path | None:
     """
     if given is not None:
         if not Path(given).is_file():
-            raise UserError(f"evaluation.inception_weights={given} does not exist; give {INCEPTION_FILE}.")
+            raise UserError(f"evaluation.inception_weights={given} does not exist; give {INCEPTION_FILES[0]}.")
         return Path(given)
-    cached = Path(torch.hub.get_dir()) / "checkpoints" / INCEPTION_FILE
-    return cached if cached.is_file() else None
+    cached = (Path(torch.hub.get_dir()) / "checkpoints" / name for name in INCEPTION_FILES)
+    return next((path for path in cached if path.is_file()), None)
 
 
 def build_feature_network(name: str, inception_weights: str | None = None) -> FeatureNetwork:
@@ -141,7 +142,7 @@ def build_feature_network(name: str, inception_weights: str | None = None) -> Fe
         return EfficientNetLite0()
     if path is None:
         raise UserError(
-            f"evaluation.network=inception needs {INCEPTION_FILE}: give evaluation.inception_weights=<file>, or use "
+            f"evaluation.network=inception needs {INCEPTION_FILES[0]}: give evaluation.inception_weights=<file>, or use "
             "evaluation.network=efflite0."
         )
     return Inception(path)

@@ -26,6 +26,9 @@ class SeededInceptionScore(InceptionScore):
             warnings.filterwarnings("ignore", message="Metric `InceptionScore` will save all extracted features")
             super().__init__(feature=network, splits=splits)
         self.seed = seed
+        # torchmetrics gathers its list batch by batch, so ranks' pictures would interleave, and unequal numbers of batches
+        # would wait for each other for ever; "cat" gathers each rank's pictures as a whole, in rank order
+        self.add_state("features", [], dist_reduce_fx="cat")
 
     def update(self, imgs: Tensor) -> None:
         """imgs: uint8 [B, 3, H, W]."""

@@ -78,16 +78,16 @@ class AdversarialLoss(ABC):
         real: Tensor,
         fake: Tensor,
         condition: Tensor,
-        generator: torch.Generator | None = None,
+        shares: Tensor,
     ) -> Tensor:
         """The regulariser to add to the critic's loss on each `penalty_every`-th step, [], weighted for that cadence.
 
-        real and fake [B, 3, H, H] in -1..1, condition as `Discriminator.score` wants it; `generator` draws what is
-        random in it.
+        real and fake [B, 3, H, H] in -1..1, condition as `Discriminator.score` wants it; shares [B], uniform in 0..1: where
+        between fake and real the gradient penalty looks (drawn by the caller, who knows the sample's place in the batch).
         """
         if self.regulariser is None:
             return real.new_zeros((), dtype=torch.float32)
-        return self.regulariser(discriminator, real, fake, condition, generator)
+        return self.regulariser(discriminator, real, fake, condition, shares)
 
     def after_critic_step(self, discriminator: nn.Module) -> None:  # noqa: B027 - most losses have nothing to do here
         """Called after each step of the discriminator's optimizer."""

@@ -38,17 +38,17 @@ class Penalty(ABC):
         real: Tensor,
         fake: Tensor,
         condition: Tensor,
-        generator: torch.Generator | None = None,
+        shares: Tensor,
     ) -> Tensor:
-        """Real and fake images [B, 3, H, H] of the same condition [B, D] -> [], in at least float32."""
+        """Real and fake images [B, 3, H, H] of the same condition [B, D], shares [B] in 0..1 -> [], in at least float32."""
         real, fake, condition = (full_precision(x.detach()) for x in (real, fake, condition))
         with torch.enable_grad(), torch.autocast(real.device.type, enabled=False):
-            images = self.points(real, fake, generator)
+            images = self.points(real, fake, shares.to(real)[:, None, None, None])
             gradient = score_gradient(discriminator, images, condition, self.with_text)
             return self.weight * self.every * self.cost(gradient).mean()
 
-    def points(self, real: Tensor, fake: Tensor, generator: torch.Generator | None) -> Tensor:
-        """The images at which the gradient is taken, [B, 3, H, H]."""
+    def points(self, real: Tensor, fake: Tensor, shares: Tensor) -> Tensor:
+        """The images at which the gradient is taken, [B, 3, H, H]; shares [B, 1, 1, 1]."""
         return real
 
     @abstractmethod
@@ -62,10 +62,8 @@ class GradientPenalty(Penalty):
     WGAN-GP, Gulrajani et al. 2017 (arXiv 1704.00028, algorithm 1), where the weight is 10.
     """
 
-    def points(self, real: Tensor, fake: Tensor, generator: torch.Generator | None) -> Tensor:
-        device = real.device if generator is None else generator.device
-        share = torch.rand(len(real), 1, 1, 1, generator=generator, device=device).to(real)
-        return fake + share * (real - fake)
+    def points(self, real: Tensor, fake: Tensor, shares: Tensor) -> Tensor:
+        return fake + shares * (real - fake)
 
     def cost(self, gradient: Tensor) -> Tensor:
         return (gradient.norm(dim=1) - 1).square()

@@ -1,9 +1,6 @@
-"""What happens beside the steps, at cadences in images: log rows, the progress bar, checkpoints."""
+"""What happens beside the steps, at cadences in images: log rows and the progress bar."""
 
 import math
-import os
-import time
-from pathlib import Path
 
 import pytorch_lightning as pl
 
@@ -83,29 +80,3 @@ class Progress(pl.Callback):
     def teardown(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
         if hasattr(self, "bar"):
             self.bar.close()
-
-
-class Checkpoints(pl.Callback):
-    """checkpoints/last.ckpt every so many minutes and at the end, replaced at once so that it is always whole.
-
-    Lightning's own trigger by time does nothing under manual optimization.
-    """
-
-    def __init__(self, folder: Path, minutes: float) -> None:
-        self.path, self.seconds = folder / "last.ckpt", 60 * minutes
-        self._saved = time.monotonic()
-
-    def on_train_batch_end(self, trainer: pl.Trainer, module: TextToImageGAN, *_: object) -> None:  # type: ignore[override]
-        if trainer.strategy.broadcast(time.monotonic() - self._saved >= self.seconds):
-            self.save(trainer, module)
-
-    def on_train_end(self, trainer: pl.Trainer, module: TextToImageGAN) -> None:  # type: ignore[override]
-        self.save(trainer, module)
-
-    def save(self, trainer: pl.Trainer, module: TextToImageGAN) -> None:
-        with module.clock.paused():
-            temporary = self.path.with_suffix(".partial")
-            trainer.save_checkpoint(temporary)
-            if trainer.is_global_zero:
-                os.replace(temporary, self.path)
-        self._saved = time.monotonic()

@@ -132,8 +132,8 @@ class TextToImageGAN(pl.LightningModule):
         value = loss.critic(real, wrong, fakes_scores, batch.wrong_valid)
         self._observe("loss/d", value)
         if loss.penalty_every and self.step_count % loss.penalty_every == 0:
-            generator = self.noise.torch_generator("penalty", self.step_count)
-            penalty = loss.penalty(discriminator, images, fakes, condition, generator)
+            shares = self.noise.uniform("penalty", self.step_count, 1)[:, 0]
+            penalty = loss.penalty(discriminator, images, fakes, condition, shares)
             self._observe("loss/penalty", penalty)
             value = value + penalty
         self._update(self._optimizer("discriminator"), value)
@@ -235,14 +235,6 @@ class TextToImageGAN(pl.LightningModule):
 
     def _observe(self, name: str, value: Tensor) -> None:
         self.averages.add(name, value)
-
-    # State.
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint["images_seen"], checkpoint["step_count"] = self.images_seen, self.step_count
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        self.images_seen, self.step_count = checkpoint["images_seen"], checkpoint["step_count"]
 
 
 @contextmanager

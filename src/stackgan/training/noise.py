@@ -35,10 +35,6 @@ class NoiseSource:
         rng = generator(self.seed, purpose, step)
         return torch.from_numpy(rng.random((self.batch_size, dim), dtype=np.float32)[self.rows])
 
-    def torch_generator(self, purpose: str, step: int) -> torch.Generator:
-        """A CPU generator for code that draws by itself."""
-        return torch.Generator().manual_seed(int(generator(self.seed, purpose, step).integers(2**63)))
-
 
 def picture_noise(seed: int, indices: range, dim: int) -> Tensor:
     """The noise of pictures by index, float32 [len(indices), dim]: a function of (seed, index), whatever batch they are made in."""
