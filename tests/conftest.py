@@ -46,7 +46,9 @@ def train(cache: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedProc
     """Run src/train.py at tiny scale as a user would; outputs go to tmp_path."""
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return script("train.py", *arguments, *TINY, f"data.cache={cache}", f"outputs={tmp_path}")
+        flags = [argument for argument in arguments if argument.startswith("-")]  # Hydra wants them first
+        choices = [argument for argument in arguments if argument not in flags]
+        return script("train.py", *flags, *TINY, f"data.cache={cache}", f"outputs={tmp_path}", *choices)
 
     return run
 

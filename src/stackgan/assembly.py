@@ -20,6 +20,7 @@ from stackgan.training.module import StepSettings, TextToImageGAN
 from stackgan.training.optimizers import OptimizerSettings
 from stackgan.training.schedule import LearningRateSchedule
 from stackgan.training.stages import StageOne, StageTwo
+from stackgan.training.strategy import AlternatingDDP
 
 AUGMENT_BELOW = 2_000  # training pictures: data.augment=auto
 
@@ -117,11 +118,10 @@ def build_step_settings(config: Config, inputs: Inputs, budget: int) -> StepSett
 def build_trainer(config: Config, callbacks: list[pl.Callback], loggers: list[Any]) -> pl.Trainer:
     """A Trainer that leaves to us what it does per optimizer step: budget, checkpoints, progress."""
     trainer = config.trainer
-    several = trainer.devices > 1
     return pl.Trainer(
         accelerator=trainer.accelerator,
         devices=trainer.devices,
-        strategy="ddp_find_unused_parameters_true" if several else "auto",
+        strategy=AlternatingDDP() if trainer.devices > 1 else "auto",
         precision=resolve_precision(trainer.precision, trainer.accelerator),  # type: ignore[arg-type]
         max_epochs=1,
         callbacks=callbacks,

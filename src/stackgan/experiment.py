@@ -12,6 +12,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 import yaml
+from pytorch_lightning.utilities import rank_zero_only
 from torch.utils.data import DataLoader
 
 from stackgan.assembly import build_module, build_trainer, image_budget
@@ -47,7 +48,7 @@ def run(config: Config, overrides: list[str]) -> int:
     prepare_process(config)
     inputs = prepare_inputs(config)
     for note in inputs.store.notes:
-        print(f"note: {note}")
+        say(f"note: {note}")
     budget = image_budget(config, len(inputs.store.indices("train")))
     before = read_status(place.folder)
     if before is not None and before.data_fingerprint not in ("", inputs.store.fingerprint):
@@ -56,7 +57,7 @@ def run(config: Config, overrides: list[str]) -> int:
             f"{inputs.store.fingerprint}); move it away or choose another study=<name>."
         )
     if before is not None and before.state == "done" and before.images >= budget:
-        print(f"already done ({before.images:,} images): {place.folder}")
+        say(f"already done ({before.images:,} images): {place.folder}")
         return DONE
     return Experiment(config, overrides, place, inputs, budget, before).run()
 
@@ -70,6 +71,12 @@ def prepare_process(config: Config) -> None:
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     for message in HARMLESS:
         warnings.filterwarnings("ignore", message=message)
+
+
+@rank_zero_only
+def say(text: str) -> None:
+    """Print it once, however many ranks there are."""
+    print(text, flush=True)
 
 
 class Experiment:
@@ -99,7 +106,7 @@ class Experiment:
             self._train(module)
         except Diverged as error:
             self._record(module, state="diverged", reason=str(error))
-            print(f"diverged: {error}\n{self._outputs()}")
+            say(f"diverged: {error}\n{self._outputs()}")
             return DIVERGED
         except BaseException as error:
             reason = f"{type(error).__name__}: {error}".splitlines()[0]
@@ -119,7 +126,9 @@ class Experiment:
             )
         return bundle.sampler
 
+    @rank_zero_only
     def _describe(self) -> None:
+        """The parts of the folder that are known before the first image."""
         write_atomically(self.folder / "config.yaml", yaml.safe_dump(asdict(self.config), sort_keys=False))
         write_atomically(self.folder / "overrides.txt", "".join(f"{override}\n" for override in self.overrides))
         self.status.write(self.folder)
@@ -134,7 +143,7 @@ class Experiment:
         resume = load_checkpoint(checkpoint)
         if resume is not None:
             restore(module, resume)
-            print(f"going on after {module.images_seen:,} images")
+            say(f"going on after {module.images_seen:,} images")
         grids = SampleGrids(self.folder, self.inputs.store, self.inputs.table, self.config.logger.samples_every)
         scores = self._scores()
         log = TrainingLog(self.config.logger.log_every)
@@ -188,6 +197,7 @@ class Experiment:
             flip=config.data.flip,
         )
 
+    @rank_zero_only
     def _record(self, module: TextToImageGAN, **changes: Any) -> None:
         seconds = self._seconds_before + time.monotonic() - self._started
         self.status = replace(self.status, images=module.images_seen, seconds=round(seconds, 1), **changes)

@@ -82,8 +82,9 @@ class InceptionScores(pl.Callback):
         if (split, count) not in self._real:
             size, plan = module.sampler().image_size, self.plan
             number = min(count, len(self.store.indices(split)))
-            chunks = share(math.ceil(number / plan.batch_size), trainer.global_rank, trainer.world_size)
-            images = real_images(self.store, split, size, chunk=plan.batch_size, limit=number)
+            chunk = max(1, min(plan.batch_size, number // trainer.world_size))  # at least one for every rank
+            chunks = share(math.ceil(number / chunk), trainer.global_rank, trainer.world_size)
+            images = real_images(self.store, split, size, chunk=chunk, limit=number)
             mine = islice(images, chunks.start, chunks.stop)
             value, _ = inception_score(self.network, mine, min(plan.splits, number), plan.seed, module.device)
             self._real[split, count] = value, number

@@ -80,6 +80,11 @@ class TextToImageGAN(pl.LightningModule):
         self.measure_gradients = True
         self.noise = NoiseSource(settings.seed, settings.batch_size)
 
+    def setup(self, stage: str) -> None:
+        """Each rank draws its own share of the global batch's noise."""
+        rank, ranks = self.trainer.global_rank, self.trainer.world_size
+        self.noise = NoiseSource(self.settings.seed, self.settings.batch_size, rank, ranks)
+
     # What a stage fills in.
 
     def generate(self, text: Tensor, noise: Tensor) -> GeneratorOutput:
