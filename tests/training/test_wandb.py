@@ -1,0 +1,36 @@
+"""Weights & Biases, offline: what a run sends."""
+
+from unittest import mock
+
+import pytest
+import wandb
+
+from stackgan.experiment import run
+from stackgan.run_directory import read_status
+
+
+@pytest.mark.slow
+def test_an_offline_run_has_a_fixed_id_its_studys_group_and_rows_by_images(tiny, tmp_path):
+    sent, axes = [], {}
+    log, define = wandb.Run.log, wandb.Run.define_metric
+
+    def spy_log(self, data, *args, **kwargs):
+        sent.append(dict(data))
+        return log(self, data, *args, **kwargs)
+
+    def spy_define(self, name, *args, **kwargs):
+        axes[name] = kwargs.get("step_metric")
+        return define(self, name, *args, **kwargs)
+
+    overrides = ["images=32", "study=trial"]
+    with mock.patch.object(wandb.Run, "log", spy_log), mock.patch.object(wandb.Run, "define_metric", spy_define):
+        assert run(tiny("logger.wandb=offline", *overrides), overrides) == 0
+    (folder,) = tmp_path.glob("trial/*-*")
+    assert (wandb.run.id, wandb.run.group) == (f"trial-{read_status(folder).signature}", "trial")
+    assert wandb.run.config["loss"]["name"] == "bce"
+    wandb.finish()
+    assert len(list(folder.glob("wandb/offline-run-*"))) == 1
+    assert [row["images"] for row in sent if "loss/d" in row] == [8, 16, 24, 32]
+    assert any("is_efflite0" in row for row in sent) and any("is_efflite0/test" in row for row in sent)
+    assert any(isinstance(row.get("samples"), list) for row in sent)
+    assert axes["*"] == "images"
