@@ -2,8 +2,8 @@
 
 import pytest
 
-from conftest import script
 from stackgan.command_line import quote_literal
+from support import script
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from conftest import composed
 from stackgan.config import PROJECT
 from stackgan.errors import UserError
+from support import composed
 
 # The table of the study: norm, optimizer, loss, dropout, learning rate.
 STUDY = {

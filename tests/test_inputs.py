@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from conftest import TINY, composed, script
 from stackgan.config import PROJECT
 from stackgan.experiment import run
 from stackgan.inputs import describe, prepare_inputs
+from support import TINY, composed, script
 
 CUB10 = PROJECT.parent / "shared" / "data" / "cub10"
 needs_photographs = pytest.mark.skipif(

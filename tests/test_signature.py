@@ -2,8 +2,8 @@
 
 import pytest
 
-from conftest import composed
 from stackgan.signature import run_name, run_signature
+from support import composed
 
 BASE = run_signature(composed())
 

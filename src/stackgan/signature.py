@@ -58,7 +58,7 @@ def run_name(config: Config, overrides: Sequence[str], conf: Path = PROJECT / "c
     if config.variant:
         chosen |= _defaults(conf / "variant" / f"{config.variant}.yaml")
     parts = [config.variant] if config.variant else []
-    for override in overrides:
+    for override in sorted(overrides, key=lambda text: "." in text.partition("=")[0]):  # choices first: they say most
         key, _, value = override.lstrip("+~").partition("=")
         if _shows(key) and chosen.get(key) != value:
             parts.append(f"{key}={value}")

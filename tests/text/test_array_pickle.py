@@ -86,7 +86,7 @@ def test_a_hostile_pickle_executes_nothing(tmp_path, protocol):
         Evil(np.dtype, "O"),
         Evil(bytes, 10),
     ],
-    ids=repr,
+    ids=["integers", "objects", "text", "structured", "dict", "scalar", "ndarray call", "dtype call", "bytes call"],
 )
 @pytest.mark.parametrize("protocol", [2, 5])
 def test_anything_but_float_arrays_is_refused(tmp_path, value, protocol):

@@ -1,0 +1,28 @@
+"""What several tests need: configurations composed as the scripts do, tiny settings, scripts as subprocesses."""
+
+import subprocess
+import sys
+
+from hydra import compose, initialize_config_dir
+
+from stackgan.config import PROJECT, Config, register, typed
+
+TINY = [
+    "scale=tiny", "text=attributes", "data.classes=40", "data.images_per_class=2", "data.picture_size=64",
+    "evaluation.samples=12", "evaluation.final_samples=12", "evaluation.splits=2", "evaluation.every=32",
+    "logger.wandb=disabled", "logger.log_every=8", "logger.samples_every=32", "logger.progress=false",
+    "trainer=cpu", "trainer.precision=32-true",
+]  # fmt: skip
+
+
+def composed(*overrides: str) -> Config:
+    """The checked configuration that these command-line overrides give."""
+    register()
+    with initialize_config_dir(str(PROJECT / "conf"), version_base="1.3"):
+        return typed(compose("config", list(overrides)))
+
+
+def script(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a script of src/ in its own process."""
+    command = [sys.executable, str(PROJECT / "src" / name), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=600)
