@@ -3,6 +3,7 @@
 Unbiased at any number of pictures, so it can be used where a run is small. Values of different networks cannot be compared.
 """
 
+import warnings
 from collections.abc import Iterable
 
 import torch
@@ -33,7 +34,9 @@ def kernel_distance(
     subset_size: int = 250,
 ) -> tuple[float, float]:
     """Mean and standard deviation over random subsets. real, fake: uint8 batches [B, 3, H, H], at least `subset_size` pictures each."""
-    metric = KernelInceptionDistance(_Features(network), subsets=subsets, subset_size=subset_size)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Metric `Kernel Inception Distance` will save all extracted features")
+        metric = KernelInceptionDistance(_Features(network), subsets=subsets, subset_size=subset_size)
     for batch in real:
         metric.update(batch, real=True)
     for batch in fake:
