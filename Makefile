@@ -6,7 +6,7 @@ RUN = $(VENV)/bin/python
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train sweep test test-all lint
+.PHONY: help setup train sweep test test-all lint bench
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,9 @@ test-all: setup ## the slow tests too
 	OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 -m '' $(ARGS)
 
 lint: setup ## format, lint and types
-	$(VENV)/bin/ruff format --check src tests
-	$(VENV)/bin/ruff check src tests
+	$(VENV)/bin/ruff format --check src tests bench
+	$(VENV)/bin/ruff check src tests bench
 	$(VENV)/bin/mypy
+
+bench: setup ## how fast a step and the loader are here; writes bench/results/latest.json
+	$(RUN) bench/run.py

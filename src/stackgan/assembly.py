@@ -4,6 +4,7 @@ import math
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 
@@ -15,7 +16,7 @@ from stackgan.networks.architecture import Architecture, resolve_architecture
 from stackgan.networks.build import build_discriminator, build_generator
 from stackgan.networks.stage_one import StageOneGenerator
 from stackgan.networks.stage_two import StageTwoGenerator
-from stackgan.networks.text_to_image import TextToImage
+from stackgan.networks.text_to_image import TextStandardizer, TextToImage
 from stackgan.training.module import StepSettings, TextToImageGAN
 from stackgan.training.optimizers import OptimizerSettings
 from stackgan.training.schedule import LearningRateSchedule
@@ -58,13 +59,22 @@ def build_module(config: Config, inputs: Inputs, budget: int, stage_one: TextToI
     if stage_one is None:
         generator = build_generator("one", noise_dim=config.arch.noise_dim, **common)
         assert isinstance(generator, StageOneGenerator)
-        module: TextToImageGAN = StageOne(generator, discriminator, loss, settings)
+        module: TextToImageGAN = StageOne(generator, discriminator, loss, settings, build_standardizer(config, inputs))
     else:
         common |= {"stage_one_size": stage_one.image_size, "residual_blocks": config.scale.residual_blocks}
         refiner = build_generator("two", **common)
         assert isinstance(refiner, StageTwoGenerator)
-        module = StageTwo(refiner, discriminator, loss, settings, stage_one.stage_one)
+        module = StageTwo(refiner, discriminator, loss, settings, stage_one)
     return module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def build_standardizer(config: Config, inputs: Inputs) -> TextStandardizer:
+    """Fitted to the captions of training pictures where the configuration says so, else the identity."""
+    standardizer, table = TextStandardizer(inputs.table.dim), inputs.table
+    if config.text.standardize:
+        first = table.starts[inputs.store.indices("train")]  # one caption of each picture is enough
+        standardizer.fit(torch.from_numpy(np.array(table.vectors[first])))
+    return standardizer
 
 
 def build_architecture(config: Config) -> Architecture:

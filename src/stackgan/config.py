@@ -42,6 +42,7 @@ class Data:
 class Text:
     name: str = MISSING  # minilm | minilm_tokens | attributes | precomputed
     captions_per_image: int = 1
+    standardize: bool = False
     embeddings: str | None = None
 
 

@@ -2,6 +2,7 @@
 
 import copy
 
+import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
@@ -50,7 +51,7 @@ def stage_one_sampler(tiny):
         ["loss=bce_r1", "norm=none", "loss.penalty_every=1"], ["loss=hinge_matching", "norm=none"], ["optim=adamw"], ["optim=sgd"],
         ["arch=tf", "loss.mismatch=image", "scale.one.image_size=64", "scale.two.image_size=128"], ["arch=pytorch"],
         ["data.augment=on"], ["optim.clip_norm=1.0"], ["trainer.precision=bf16-mixed"], ["trainer.precision=64-true"],
-        ["arch.unconditional_head=true"], ["lr=cosine"], ["arch.init=scaled"], ["text.captions_per_image=1", "arch.joint_kernel=1"],
+        ["arch.unconditional_head=true"], ["lr=cosine"], ["arch.init=scaled"], ["text.standardize=true", "arch.joint_kernel=1"],
     ],
     ids=lambda value: " ".join(value) or "base",
 )  # fmt: skip
@@ -162,6 +163,19 @@ def test_the_learning_gradient_is_the_plain_formulas(tiny):
     trained = dict(module.discriminator.named_parameters())
     for (name, parameter), gradient in zip(parameters.items(), gradients, strict=True):
         torch.testing.assert_close(trained[name], parameter - 0.1 * gradient, rtol=1e-9, atol=1e-12)
+
+
+def test_text_is_standardized_alike_in_training_and_in_sampling(tiny):
+    module = steps(tiny("text.standardize=true", "images=8"), 1)
+    inputs = prepare_inputs(tiny())
+    rows = torch.from_numpy(np.array(inputs.table.vectors[inputs.table.starts[inputs.store.indices("train")]]))
+    standard = module.standardizer(rows)
+    varied = rows.std(0) > 0.3
+    torch.testing.assert_close(standard.mean(0), torch.zeros(312), atol=1e-4, rtol=0)
+    torch.testing.assert_close(standard.std(0)[varied], torch.ones(int(varied.sum())), atol=1e-3, rtol=0)
+    noise = torch.randn(4, module.noise_size)
+    expected = module.average(module.standardizer(rows[:4]), noise[:, :100], noise[:, 100:]).images
+    torch.testing.assert_close(module.sampler()(rows[:4], noise), expected)
 
 
 def test_pixels_survive_the_way_to_the_network_and_back():

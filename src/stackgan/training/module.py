@@ -19,7 +19,7 @@ from stackgan.losses.kl import kl_divergence
 from stackgan.networks.discriminator import Discriminator, Scores
 from stackgan.networks.stage_one import GeneratorOutput, StageOneGenerator
 from stackgan.networks.stage_two import StageTwoGenerator
-from stackgan.networks.text_to_image import TextToImage, from_pixels
+from stackgan.networks.text_to_image import TextStandardizer, TextToImage, from_pixels
 from stackgan.training.augment import DRAWS, augment
 from stackgan.training.averages import Averages
 from stackgan.training.clock import Clock
@@ -52,6 +52,7 @@ class TextToImageGAN(pl.LightningModule):
         generator, discriminator: the networks that train.
         loss: the adversarial loss with its penalty.
         settings: how a step is taken.
+        standardizer: of the text, before every network.
 
     Attributes:
         images_seen: images shown to the discriminator so far, the x-axis of everything.
@@ -68,11 +69,12 @@ class TextToImageGAN(pl.LightningModule):
         discriminator: Discriminator,
         loss: AdversarialLoss,
         settings: StepSettings,
+        standardizer: TextStandardizer,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
         self.generator, self.discriminator = generator, discriminator
-        self.adversarial, self.settings = loss, settings
+        self.adversarial, self.settings, self.standardizer = loss, settings, standardizer
         self.ema = GeneratorEMA(generator, settings.ema_half_life)
         self.average = self.ema.average
         self.averages, self.clock = Averages(), Clock()
@@ -88,7 +90,7 @@ class TextToImageGAN(pl.LightningModule):
     # What a stage fills in.
 
     def generate(self, text: Tensor, noise: Tensor) -> GeneratorOutput:
-        """Pictures with the live generator. text [B, T], noise [B, sampler().noise_size]."""
+        """Pictures with the live generator. text [B, T] standardized, noise [B, sampler().noise_size]."""
         raise NotImplementedError
 
     def sampler(self) -> TextToImage:
@@ -106,6 +108,9 @@ class TextToImageGAN(pl.LightningModule):
     def training_step(self, batch: Batch, batch_index: int) -> None:
         """Train the discriminator on one batch, and when it is its turn the generator."""
         self._set_learning_rates()
+        batch.text = self.standardizer(batch.text)
+        if batch.wrong_text is not None:
+            batch.wrong_text = self.standardizer(batch.wrong_text)
         generator_turn = (self.step_count + 1) % self.adversarial.n_critic == 0
         reuse_fakes = generator_turn and not self.settings.fresh_noise
 

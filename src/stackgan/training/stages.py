@@ -9,7 +9,7 @@ from stackgan.losses.adversarial import AdversarialLoss
 from stackgan.networks.discriminator import Discriminator
 from stackgan.networks.stage_one import GeneratorOutput, StageOneGenerator
 from stackgan.networks.stage_two import StageTwoGenerator
-from stackgan.networks.text_to_image import TextToImage
+from stackgan.networks.text_to_image import TextStandardizer, TextToImage
 from stackgan.training.module import StepSettings, TextToImageGAN
 
 
@@ -19,12 +19,16 @@ class StageOne(TextToImageGAN):
     generator: StageOneGenerator
 
     def __init__(
-        self, generator: StageOneGenerator, discriminator: Discriminator, loss: AdversarialLoss, settings: StepSettings
+        self,
+        generator: StageOneGenerator,
+        discriminator: Discriminator,
+        loss: AdversarialLoss,
+        settings: StepSettings,
+        standardizer: TextStandardizer,
     ) -> None:
-        super().__init__(generator, discriminator, loss, settings)
-        self._sampler = [
-            TextToImage(cast(StageOneGenerator, self.average))
-        ]  # in a list: its weights are `average`'s already
+        super().__init__(generator, discriminator, loss, settings, standardizer)
+        # in a list: its weights are registered here already
+        self._sampler = [TextToImage(cast(StageOneGenerator, self.average), None, standardizer)]
 
     def generate(self, text: Tensor, noise: Tensor) -> GeneratorOutput:
         z, condition_noise = noise.split([self.generator.noise_dim, self.generator.condition_dim], dim=1)
@@ -49,11 +53,11 @@ class StageTwo(TextToImageGAN):
         discriminator: Discriminator,
         loss: AdversarialLoss,
         settings: StepSettings,
-        stage_one: StageOneGenerator,
+        below: TextToImage,
     ) -> None:
-        super().__init__(generator, discriminator, loss, settings)
-        self.stage_one = stage_one.eval().requires_grad_(False)
-        self._sampler = [TextToImage(self.stage_one, cast(StageTwoGenerator, self.average))]
+        super().__init__(generator, discriminator, loss, settings, below.standardizer)
+        self.stage_one = below.stage_one.eval().requires_grad_(False)
+        self._sampler = [TextToImage(self.stage_one, cast(StageTwoGenerator, self.average), below.standardizer)]
 
     def train(self, mode: bool = True) -> "StageTwo":
         """Stage I and the average stay in eval mode whatever the rest does."""
