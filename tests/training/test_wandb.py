@@ -2,15 +2,18 @@
 
 from unittest import mock
 
-import pytest
 import wandb
 
 from stackgan.experiment import run
 from stackgan.run_directory import read_status
 
 
-@pytest.mark.slow
-def test_an_offline_run_has_a_fixed_id_its_studys_group_and_rows_by_images(tiny, tmp_path):
+def test_a_run_without_a_key_is_offline_with_a_fixed_id_its_studys_group_and_rows_by_images(
+    tiny, tmp_path, monkeypatch
+):
+    for name in ("WANDB_API_KEY", "WANDB_MODE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     sent, axes = [], {}
     log, define = wandb.Run.log, wandb.Run.define_metric
 
@@ -24,7 +27,7 @@ def test_an_offline_run_has_a_fixed_id_its_studys_group_and_rows_by_images(tiny,
 
     overrides = ["images=32", "study=trial"]
     with mock.patch.object(wandb.Run, "log", spy_log), mock.patch.object(wandb.Run, "define_metric", spy_define):
-        assert run(tiny("logger.wandb=offline", *overrides), overrides) == 0
+        assert run(tiny("logger.wandb=auto", *overrides), overrides) == 0
     (folder,) = tmp_path.glob("trial/*-*")
     assert (wandb.run.id, wandb.run.group) == (f"trial-{read_status(folder).signature}", "trial")
     assert wandb.run.config["loss"]["name"] == "bce"

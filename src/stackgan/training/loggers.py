@@ -66,12 +66,12 @@ def wandb_logger(
     Sending an offline run later: wandb sync <run>/wandb/offline-run-*
     """
     if mode == "auto":
-        mode = os.environ.get("WANDB_MODE") or ("online" if wandb.api.api_key else "offline")
+        mode = os.environ.get("WANDB_MODE") or ("online" if wandb.login(prompt=False) else "offline")
     if mode == "disabled":
         return None
     logger = WandbLogger(
         save_dir=run, project=project, name=run.name, id=f"{study}-{signature}".replace("/", "-")[-128:], resume="allow",
-        group=study, job_type=f"stage-{config['stage']['name']}", offline=mode == "offline",
+        group=study, job_type=f"stage-{config['stage']['name']}", mode=mode, offline=mode == "offline",
         config=config, settings=wandb.Settings(silent=True),
     )  # fmt: skip
     _use_images_as_axis(logger)
