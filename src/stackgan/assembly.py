@@ -82,6 +82,8 @@ def build_architecture(config: Config) -> Architecture:
     choices: dict[str, Any] = {}
     if config.arch.unconditional_head is not None:
         choices["unconditional_head"] = "both" if config.arch.unconditional_head else "none"
+    if config.arch.residual_picture is not None:
+        choices["residual_picture"] = config.arch.residual_picture
     if config.arch.joint_kernel is not None:
         choices["joint_kernel"] = config.arch.joint_kernel
     return resolve_architecture({"name": config.arch.name, **choices})

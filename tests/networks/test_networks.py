@@ -271,3 +271,25 @@ def test_the_first_map_is_channels_last_without_a_copy():
 def test_unsupported_settings_are_named(call, words):
     with pytest.raises(UserError, match=words):
         call()
+
+
+def test_a_residual_picture_starts_as_the_enlarged_stage_one_picture():
+    torch.manual_seed(0)
+    generator = build_generator(
+        "two",
+        text_dim=5,
+        image_size=32,
+        stage_one_size=16,
+        base_channels=8,
+        residual_blocks=1,
+        init="scaled",
+        arch={"residual_picture": True},
+    ).eval()
+    below = torch.rand(2, 3, 16, 16) * 1.8 - 0.9
+    made = generator(torch.randn(2, 5), below, torch.randn(2, 128)).images
+    expected = torch.nn.functional.interpolate(torch.atanh(0.99 * below), scale_factor=2, mode="bilinear").tanh()
+    torch.testing.assert_close(made, expected)
+    generator.to_rgb.weight.data.normal_()
+    assert (generator(torch.randn(2, 5), below, None).images - expected).abs().max() > 0.1
+    ones = generator(torch.randn(2, 5), torch.ones(2, 3, 16, 16), None).images
+    assert ones.isfinite().all()

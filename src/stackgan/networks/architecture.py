@@ -55,6 +55,10 @@ class Architecture:
     head_bias: bool = True
     unconditional_head: Literal["none", "stage_two", "both"] = "none"
 
+    # Stage II generator: True: draws the difference to the enlarged Stage I picture, so that it starts as good as Stage I is.
+    # No reference has it: there Stage II draws the whole picture anew, which takes long to learn.
+    residual_picture: bool = False
+
     truncated_noise: bool = False  # tf: the condition's noise too
     truncated_init: bool = False  # convolutions from a normal cut at two standard deviations (tf)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stackgan.networks.architecture import (
@@ -102,7 +103,10 @@ class StageTwoGenerator(nn.Module):
         self.decoder = nn.ModuleList([blocks.upsample(widths[i], widths[i + 1]) for i in range(doublings)])
         self.to_rgb = blocks.conv2d(widths[-1], 3, 3)
 
+        self.residual_picture = architecture.residual_picture
         initialise(self, init, 0.0, architecture.truncated_init, outputs=[self.to_rgb])
+        if self.residual_picture:
+            nn.init.zeros_(self.to_rgb.weight)
         if norm == "spectral":
             add_spectral_norm(self)
 
@@ -118,4 +122,9 @@ class StageTwoGenerator(nn.Module):
         h = self.joint(torch.cat([h, c], dim=1), condition.c)  # [B, 4 base, h/4, h/4]
         for block in (*self.residuals, *self.decoder):
             h = block(h, condition.c)  # [B, base/4, H, H] at the end of 64 -> 256
-        return GeneratorOutput(torch.tanh(self.to_rgb(h)), condition)
+        rgb = self.to_rgb(h)  # [B, 3, H, H]
+        if self.residual_picture:
+            # before the tanh, where there is room on both sides of every value
+            start = torch.atanh(0.99 * stage_one_images.float())
+            rgb = rgb + F.interpolate(start, size=rgb.shape[-2:], mode="bilinear", align_corners=False).to(rgb.dtype)
+        return GeneratorOutput(torch.tanh(rgb), condition)
