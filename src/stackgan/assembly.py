@@ -121,6 +121,8 @@ def build_step_settings(config: Config, inputs: Inputs, budget: int) -> StepSett
         ),
         clip_norm=optim.clip_norm,
         kl_weight=config.loss.kl_weight,
+        matching_discriminator=config.loss.matching_discriminator,
+        matching_generator=config.loss.matching_generator,
         ema_half_life=config.scale.ema_half_life,
         augment=config.data.augment == "on" or (config.data.augment == "auto" and few),
         fresh_noise=config.arch.fresh_noise,

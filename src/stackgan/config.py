@@ -86,6 +86,9 @@ class Optim:
 class Loss:
     name: str = MISSING  # bce | wgan | hinge | lsgan
     mismatch: str = "text"  # text | image
+    wrong_texts: int = 1
+    matching_discriminator: float = 0.0
+    matching_generator: float = 0.0
     label_smoothing: float = 0.0
     n_critic: int = 1
     clip: float | None = None
@@ -279,7 +282,7 @@ def _check_choices(config: Config) -> None:
 
 
 def _check_numbers(config: Config) -> None:
-    positive = ["loss.n_critic", "loss.penalty_every", "text.captions_per_image", "evaluation.splits", "trainer.devices",
+    positive = ["loss.n_critic", "loss.penalty_every", "loss.wrong_texts", "text.captions_per_image", "evaluation.splits", "trainer.devices",
                 "scale.generator_channels", "scale.discriminator_channels", "scale.ema_half_life", "lr.generator",
                 "lr.discriminator", "logger.log_every", "logger.samples_every", "evaluation.every", "evaluation.samples",
                 "evaluation.final_samples", "evaluation.batch_size", "logger.checkpoint_minutes", "data.classes",
@@ -316,6 +319,8 @@ def _check_combinations(config: Config) -> None:
         raise UserError("loss.clip and loss.penalty=gradient both bound the critic; set one of them to null.")
     if loss.label_smoothing and loss.name != "bce":
         raise UserError(f"loss.label_smoothing belongs to loss=bce, not to loss.name={loss.name}.")
+    if loss.mismatch == "image" and (loss.wrong_texts > 1 or loss.matching_discriminator or loss.matching_generator):
+        raise UserError("loss.wrong_texts and loss.matching_* compare captions of one picture; use loss.mismatch=text.")
     if config.scale.two.image_size not in (2 * config.scale.one.image_size, 4 * config.scale.one.image_size):
         raise UserError(
             f"scale.two.image_size={config.scale.two.image_size} must be two or four times "

@@ -193,6 +193,7 @@ class Experiment:
             world_size=trainer.world_size,
             captions_per_image=config.text.captions_per_image,
             mismatch=config.loss.mismatch,  # type: ignore[arg-type]
+            wrong_texts=config.loss.wrong_texts,
             crop=config.data.crop,
             flip=config.data.flip,
         )

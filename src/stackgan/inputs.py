@@ -6,7 +6,7 @@ from typing import cast
 
 from stackgan.config import Config, stage_scale
 from stackgan.data.archive import download_cub, unpack_cub
-from stackgan.data.birds import paint_birds
+from stackgan.data.birds import PAINTER_VERSION, paint_birds
 from stackgan.data.cub import CaptionRule
 from stackgan.data.prepared import prepare_cub, prepare_folder
 from stackgan.data.records import SPLITS
@@ -51,7 +51,7 @@ def cub_root(config: Config) -> Path:
     """The folder in CUB's layout: given, painted, unpacked or downloaded."""
     data, cache = config.data, Path(config.data.cache)
     if data.name == "birds":
-        request = f"{data.classes}x{data.images_per_class}-{data.picture_size}px-seed{data.seed}"
+        request = f"v{PAINTER_VERSION}-{data.classes}x{data.images_per_class}-{data.picture_size}px-seed{data.seed}"
         root = Path(data.root) if data.root else cache / "birds" / request
         return paint_birds(
             root,

@@ -64,7 +64,7 @@ def test_shapes_types_and_memory_layout(stream):
     assert batch.wrong_images.is_contiguous(memory_format=torch.channels_last)
     assert batch.text.shape == (8, 3) and batch.text.dtype == torch.float32
     assert batch.wrong_text is None and batch.wrong_valid.dtype == torch.bool
-    assert stream().batch(0).wrong_images is None and stream().batch(0).wrong_text.shape == (8, 3)
+    assert stream().batch(0).wrong_images is None and stream().batch(0).wrong_text.shape == (8, 1, 3)
 
 
 def test_images_and_text_belong_to_the_rows(stream, store, table):
@@ -152,9 +152,25 @@ def test_wrong_images_are_of_another_class(stream, store):
 
 def test_wrong_text_is_a_caption_of_another_class(stream, store, table):
     for batch in stream(mismatch="text", steps=40):
-        rows, captions = batch.wrong_text[:, 0].int().numpy(), batch.wrong_text[:, 1].numpy()
+        rows, captions = batch.wrong_text[:, 0, 0].int().numpy(), batch.wrong_text[:, 0, 1].numpy()
         assert (store.class_ids[batch.indices] != store.class_ids[rows]).all() and batch.wrong_valid.all()
         assert (captions < table.counts()[rows]).all()
+
+
+@pytest.mark.parametrize("captions", [1, 3])
+def test_several_wrong_texts_are_draws_of_their_own(stream, store, captions):
+    batches = list(stream(wrong_texts=4, captions_per_image=captions, steps=10))
+    wrong = torch.cat([batch.wrong_text for batch in batches])  # [80, 4, 3]
+    own = torch.cat([batch.indices for batch in batches])
+    rows = wrong[:, :, 0].round().int()
+    assert wrong.shape == (80, 4, 3)
+    assert (store.class_ids[own.numpy()][:, None] != store.class_ids[rows.numpy()]).all()
+    assert all((rows[:, i] != rows[:, j]).any() for i in range(4) for j in range(i))
+
+
+def test_the_number_of_wrong_texts_changes_nothing_else(stream):
+    one, four = stream().batch(3), stream(wrong_texts=4).batch(3)
+    assert torch.equal(one.images, four.images) and torch.equal(one.text, four.text)
 
 
 def test_one_class_has_no_wrong_pairs(store, table):

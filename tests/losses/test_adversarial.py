@@ -86,6 +86,17 @@ def test_invalid_wrong_pairs_are_left_out_even_if_infinite(name):
     assert values.grad is not None and values.grad.isfinite().all() and (values.grad[~valid] == 0).all()
 
 
+@pytest.mark.parametrize("name", LOSSES)
+def test_several_wrong_texts_count_as_their_mean(name):
+    torch.manual_seed(0)
+    real, fake = draw_scores(1), draw_scores(1)
+    several = torch.randn(3 * BATCH, dtype=torch.float64)
+    valid = torch.tensor([True, False, True, True, True, True])
+    loss = build_loss(name)
+    each = [loss.critic(real, Scores(several[k::3]), fake, valid) for k in range(3)]
+    torch.testing.assert_close(loss.critic(real, Scores(several), fake, valid), torch.stack(each).mean())
+
+
 @pytest.mark.parametrize("heads", [1, 2])
 def test_without_any_wrong_pair_the_fakes_have_the_whole_weight(heads):
     torch.manual_seed(0)

@@ -25,6 +25,7 @@ def steps(config, count, stage_one=None, module=None):
     stream = BatchStream(
         inputs.store, inputs.table, image_size=scale.image_size, batch_size=scale.batch_size, seed=0, steps=count,
         mismatch=config.loss.mismatch,
+        wrong_texts=config.loss.wrong_texts,
     )  # fmt: skip
     trainer = build_trainer(config, [], [])
     trainer.fit(module, DataLoader(stream, batch_size=None))
@@ -148,7 +149,7 @@ def test_the_learning_gradient_is_the_plain_formulas(tiny):
     inputs, scale = prepare_inputs(config), stage_scale(config)
     stream = BatchStream(inputs.store, inputs.table, image_size=16, batch_size=scale.batch_size, seed=0, steps=1)
     batch = stream.batch(0)
-    text, wrong = batch.text.double(), batch.wrong_text.double()
+    text, wrong = batch.text.double(), batch.wrong_text[:, 0].double()
     noise = fresh.noise.normal("discriminator", 0, fresh.noise_size).double()
     fake = generator(text, noise[:, :100], noise[:, 100:]).images.detach()
     real = batch.images.double() / 127.5 - 1
@@ -163,6 +164,17 @@ def test_the_learning_gradient_is_the_plain_formulas(tiny):
     trained = dict(module.discriminator.named_parameters())
     for (name, parameter), gradient in zip(parameters.items(), gradients, strict=True):
         torch.testing.assert_close(trained[name], parameter - 0.1 * gradient, rtol=1e-9, atol=1e-12)
+
+
+def test_matching_losses_teach_both_networks(tiny):
+    """With and without, from the same start: the weights of both networks move differently, and the losses are seen."""
+    wrong = ("loss.wrong_texts=3", "norm.discriminator=none")
+    plain = steps(tiny(*wrong), 2)
+    module = steps(tiny(*wrong, "loss.matching_discriminator=1.0", "loss.matching_generator=0.5"), 2)
+    assert changed(state(plain.discriminator), module.discriminator) and changed(state(plain.generator), module.generator)
+    row = module.averages.take()
+    assert {"loss/matching_d", "loss/matching_g"} <= row.keys()
+    assert 0 < row["loss/matching_d"] < 3 * np.log(4)  # four captions to choose from, networks that know nothing
 
 
 def test_text_is_standardized_alike_in_training_and_in_sampling(tiny):

@@ -24,7 +24,7 @@ class Batch:
     images: Tensor  # uint8 [B, 3, H, W], channels_last strides, cropped and flipped
     text: Tensor  # float32 [B, D]: one caption's embedding, or the mean of several
     wrong_images: Tensor | None  # uint8 [B, 3, H, W], channels_last; with mismatch="image": goes with `text`
-    wrong_text: Tensor | None  # float32 [B, D]; with mismatch="text": goes with `images`
+    wrong_text: Tensor | None  # float32 [B, K, D]; with mismatch="text": each of the K goes with `images`
     wrong_valid: Tensor  # bool [B]: False where no mismatching pair was to be had
     indices: Tensor  # int64 [B], rows of the store
 
@@ -46,6 +46,7 @@ class BatchStream(IterableDataset[Batch]):
         mismatch: "image" pairs `text` with a picture of another class (StackGAN), "text" pairs `images` with a caption
             of one (as the paper says it; StackGAN-Pytorch takes the next sample's, whatever its class). A store without
             classes takes any other picture.
+        wrong_texts: K, the wrong captions of each picture, each of another draw; "image" has one.
         crop: a random window (StackGAN); False: the centred one.
         flip: mirror half of the pictures.
 
@@ -69,6 +70,7 @@ class BatchStream(IterableDataset[Batch]):
         world_size: int = 1,
         captions_per_image: int = 1,
         mismatch: Literal["image", "text"] = "text",
+        wrong_texts: int = 1,
         crop: bool = True,
         flip: bool = True,
     ) -> None:
@@ -84,7 +86,8 @@ class BatchStream(IterableDataset[Batch]):
         self.store, self.table = store, table
         self.image_size, self.batch_size, self.seed = image_size, batch_size, seed
         self.steps, self.start = steps, start
-        self.captions_per_image, self.mismatch, self.crop, self.flip = captions_per_image, mismatch, crop, flip
+        self.captions_per_image, self.crop, self.flip = captions_per_image, crop, flip
+        self.mismatch, self.wrong_texts = mismatch, wrong_texts
         share = batch_size // world_size
         self._share = slice(rank * share, (rank + 1) * share)
         self._mismatcher = Mismatcher(store.class_ids[self.rows])
@@ -104,15 +107,16 @@ class BatchStream(IterableDataset[Batch]):
         """The batch of one step, whatever came before it."""
         positions = self._positions(step)  # [B], in the split
         rows = self.rows[positions]
-        partners, valid = self._mismatcher.draw(positions, self._uniforms("mismatch", step, ()))
-        wrong_rows = self.rows[partners]
         by_image = self.mismatch == "image"
+        draws = self._uniforms("mismatch", step, (1 if by_image else self.wrong_texts,))  # [B, K]
+        partners, valid = self._mismatcher.draw(positions[:, None], draws)
+        wrong_rows = self.rows[partners]  # [B, K]
         return Batch(
             images=self._images(rows, step, "image"),
-            text=self._text(rows, step, "caption"),
-            wrong_images=self._images(wrong_rows, step, "wrong image") if by_image else None,
+            text=self._text(rows[:, None], step, "caption")[:, 0],
+            wrong_images=self._images(wrong_rows[:, 0], step, "wrong image") if by_image else None,
             wrong_text=None if by_image else self._text(wrong_rows, step, "wrong caption"),
-            wrong_valid=torch.from_numpy(valid),
+            wrong_valid=torch.from_numpy(valid[:, 0].copy()),  # whether there is another class: the same for all K
             indices=torch.from_numpy(rows),
         )
 
@@ -138,18 +142,18 @@ class BatchStream(IterableDataset[Batch]):
         return generator(self.seed, purpose, step).random((self.batch_size, *shape_per_sample))[self._share]
 
     def _text(self, rows: np.ndarray, step: int, purpose: str) -> Tensor:
-        """One caption of each row, or the mean of several different ones; float32 [B, D]."""
+        """One caption of each row, or the mean of several different ones; rows [B, K] -> float32 [B, K, D]."""
         first, count = self.table.starts[rows], self._caption_counts[rows]
         if self.captions_per_image == 1:
-            choice = (self._uniforms(purpose, step, ()) * count).astype(np.int64)
+            choice = (self._uniforms(purpose, step, rows.shape[1:]) * count).astype(np.int64)
             return torch.from_numpy(np.asarray(self.table.vectors[first + choice]))
         most = int(self._caption_counts.max())  # not the batch's: the draw must not depend on who shares the batch
-        keys = self._uniforms(purpose, step, (most,))  # [B, most]
-        keys[np.arange(most) >= count[:, None]] = 2.0  # captions that are not there sort last
-        choice = np.argsort(keys, axis=1)[:, : self.captions_per_image]  # [B, n]
-        there = choice < count[:, None]
-        vectors = self.table.vectors[first[:, None] + np.where(there, choice, 0)]  # [B, n, D]
-        mean = (vectors * there[..., None]).sum(1) / there.sum(1, keepdims=True)
+        keys = self._uniforms(purpose, step, (*rows.shape[1:], most))  # [B, K, most]
+        keys[np.arange(most) >= count[..., None]] = 2.0  # captions that are not there sort last
+        choice = np.argsort(keys, axis=-1)[..., : self.captions_per_image]  # [B, K, n]
+        there = choice < count[..., None]
+        vectors = self.table.vectors[first[..., None] + np.where(there, choice, 0)]  # [B, K, n, D]
+        mean = (vectors * there[..., None]).sum(-2) / there.sum(-1, keepdims=True)
         return torch.from_numpy(mean.astype(np.float32))
 
     def _images(self, rows: np.ndarray, step: int, purpose: str) -> Tensor:

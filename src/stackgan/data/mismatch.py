@@ -27,12 +27,12 @@ class Mismatcher:
         No rejection: the draw skips over the stretch that the own class takes in the order by class.
 
         Args:
-            rows: int64 [B], positions in the split.
-            uniforms: float64 [B] in [0, 1).
+            rows: int64, positions in the split, of any shape.
+            uniforms: float64 in [0, 1), of a shape that `rows` broadcasts to: several draws for a row.
         """
         first, own = self._first[rows], self._own[rows]
         others = len(self._by_group) - own
         place = (uniforms * others).astype(np.int64)
         place += np.where(place >= first, own, 0)
         valid = others > 0
-        return np.where(valid, self._by_group[np.where(valid, place, 0)], rows), valid
+        return np.where(valid, self._by_group[np.where(valid, place, 0)], rows), np.broadcast_to(valid, place.shape)

@@ -52,18 +52,19 @@ class AdversarialLoss(ABC):
     def critic(self, real: Scores, wrong: Scores | None, fake: Scores, wrong_valid: Tensor | None = None) -> Tensor:
         """The discriminator's loss, [] in the scores' precision.
 
-        wrong_valid, bool [B], says which samples have a wrong pair; the term is the mean over those. The negative
-        terms that exist are averaged, so without a wrong pair (`wrong` None, or none valid) the fakes have their whole
+        `wrong` may hold several scores of each sample, one after the other: [B K]. wrong_valid, bool [B], says which samples have a wrong
+        pair; the term is the mean over those. The negative terms that exist are averaged, so without a wrong pair (`wrong` None, or none valid) the fakes have their whole
         weight. Wrong pairs count in the conditional head only: their images are real.
         """
         positives = [self.real_cost(head).mean() for head in real if head is not None]
         negatives = [self.negative_cost(head).mean() for head in fake if head is not None]
         total, count = torch.stack(negatives).sum(), torch.full_like(negatives[0], len(negatives))
         if wrong is not None:
-            scores = wrong.conditional
-            valid = torch.ones_like(scores, dtype=torch.bool) if wrong_valid is None else wrong_valid
+            scores = wrong.conditional.reshape(len(real.conditional), -1)  # [B, K]
+            valid = torch.ones_like(scores[:, 0], dtype=torch.bool) if wrong_valid is None else wrong_valid
+            missing = ~valid[:, None]
             # filled before and after: the score of an invalid pair may be anything, also infinite
-            cost = self.negative_cost(scores.masked_fill(~valid, 0)).masked_fill(~valid, 0)
+            cost = self.negative_cost(scores.masked_fill(missing, 0)).masked_fill(missing, 0).mean(1)
             total = total + cost.sum() / valid.sum().clamp(min=1)
             count = count + valid.any()  # on the device: the host does not wait for it
         return torch.stack(positives).mean() + total / count

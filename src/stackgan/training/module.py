@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from stackgan.data.batches import Batch
 from stackgan.losses.adversarial import AdversarialLoss, BinaryCrossEntropy
 from stackgan.losses.kl import kl_divergence
+from stackgan.losses.matching import matching_loss
 from stackgan.networks.discriminator import Discriminator, Scores
 from stackgan.networks.stage_one import GeneratorOutput, StageOneGenerator
 from stackgan.networks.stage_two import StageTwoGenerator
@@ -40,6 +41,8 @@ class StepSettings:
     schedule: LearningRateSchedule = field(default_factory=LearningRateSchedule)
     clip_norm: float | None = None
     kl_weight: float = 2.0
+    matching_discriminator: float = 0.0
+    matching_generator: float = 0.0
     ema_half_life: float = 10_000
     augment: bool = False
     fresh_noise: bool = False
@@ -131,7 +134,7 @@ class TextToImageGAN(pl.LightningModule):
             self.ema.update(self.generator, self.images_seen, images)
 
     def _discriminator_step(self, batch: Batch, fake: GeneratorOutput) -> None:
-        discriminator, loss = self.discriminator, self.adversarial
+        discriminator, loss, settings = self.discriminator, self.adversarial, self.settings
         images, fakes = from_pixels(batch.images, self.weight_dtype), fake.images.detach()
         condition = self._condition(batch.text, fake)
 
@@ -141,6 +144,7 @@ class TextToImageGAN(pl.LightningModule):
         fakes_scores = discriminator(self._augmented(fakes, "fake"), condition)
         value = loss.critic(real, wrong, fakes_scores, batch.wrong_valid)
         self._observe("loss/d", value)
+        value = value + self._matching("d", settings.matching_discriminator, real, wrong, batch)
         if loss.penalty_every and self.step_count % loss.penalty_every == 0:
             shares = self.noise.uniform("penalty", self.step_count, 1)[:, 0]
             penalty = loss.penalty(discriminator, images, fakes, condition, shares)
@@ -156,23 +160,41 @@ class TextToImageGAN(pl.LightningModule):
         self._observe("pairs/no_mismatch", (~batch.wrong_valid).float().mean())
 
     def _generator_step(self, batch: Batch, fake: GeneratorOutput) -> None:
+        settings = self.settings
         condition = self._condition(batch.text, fake)
         with frozen(self.discriminator):
-            scores = self.discriminator(self._augmented(fake.images, "generator"), condition)
+            features = self.discriminator.features(self._augmented(fake.images, "generator"))
+            scores = self.discriminator.score(features, condition)
+            wrong = self._wrong_text_scores(batch, features) if settings.matching_generator else None
         adversarial = self.adversarial.generator(scores)
         divergence = kl_divergence(fake.condition.mean, fake.condition.log_variance)
-        self._update(self._optimizer("generator"), adversarial + self.settings.kl_weight * divergence)
+        matching = self._matching("g", settings.matching_generator, scores, wrong, batch)
+        self._update(self._optimizer("generator"), adversarial + matching + settings.kl_weight * divergence)
         self._observe("loss/g", adversarial)
         self._observe("loss/kl", divergence)
 
+    def _matching(self, network: str, weight: float, right: Scores, wrong: Scores | None, batch: Batch) -> Tensor:
+        """The weighted loss of telling the right caption from the wrong ones, 0 where it is off."""
+        if wrong is None or not weight:
+            return right.conditional.new_zeros(())
+        value = matching_loss(right.conditional, wrong.conditional, batch.wrong_valid)
+        self._observe(f"loss/matching_{network}", value)
+        return weight * value
+
     def _wrong_scores(self, batch: Batch, features: Tensor, condition: Tensor) -> Scores | None:
-        """Scores of pairs that do not match: the picture with another text, or another picture with the text."""
+        """Scores of pairs that do not match: the picture with other texts, or another picture with the text."""
         if batch.wrong_images is not None:
             images = from_pixels(batch.wrong_images, self.weight_dtype)
             return self.discriminator(self._augmented(images, "wrong"), condition)
-        if batch.wrong_text is not None:
-            return self.discriminator.score(features, self._condition(batch.wrong_text))
-        return None
+        return self._wrong_text_scores(batch, features)
+
+    def _wrong_text_scores(self, batch: Batch, features: Tensor) -> Scores | None:
+        """Scores of each picture's features [B, F, 4, 4] with each of its K wrong texts, [B K]."""
+        if batch.wrong_text is None:
+            return None
+        texts = batch.wrong_text.flatten(0, 1)  # [B K, T]
+        repeated = features.repeat_interleave(len(texts) // len(features), dim=0)
+        return self.discriminator.score(repeated, self._condition(texts))
 
     def _condition(self, text: Tensor, fake: GeneratorOutput | None = None) -> Tensor:
         """What the discriminator reads: the embedding, or (PyTorch reference) the generator's mean, detached."""
