@@ -191,6 +191,21 @@ def test_features_do_not_depend_on_the_text_but_the_score_does():
     torch.testing.assert_close(right.unconditional, wrong.unconditional)
 
 
+@pytest.mark.parametrize("kernel", [1, 3])
+@pytest.mark.parametrize("norm", ["none", "group", "spectral"])
+def test_several_texts_of_a_picture_score_as_each_alone(kernel, norm):
+    torch.manual_seed(0)
+    arch = {"name": "stackgan", "joint_kernel": kernel, "unconditional_head": "both"}
+    discriminator = small_discriminator("one", text_dim=6, arch=arch, norm=norm).double().eval()
+    images, texts = torch.randn(BATCH, 3, 32, 32).double(), torch.randn(BATCH, 3, 6).double()
+    features = discriminator.features(images)
+    together = discriminator.score(features, texts.flatten(0, 1))
+    for k in range(3):
+        alone = discriminator.score(features, texts[:, k])
+        torch.testing.assert_close(together.conditional.view(BATCH, 3)[:, k], alone.conditional)
+        torch.testing.assert_close(together.unconditional, alone.unconditional)
+
+
 def test_the_pytorch_discriminator_sees_the_generators_mean_without_a_way_back():
     output = generate(small_generator("one"))
     text = torch.randn(BATCH, TEXT)

@@ -1,7 +1,8 @@
 """Where a bird's parts are: outlines and landmarks in image pixels for one individual in one pose.
 
 Parts are modelled in a frame of their own (x forward, y down, one unit = about the length of the body), for a bird that
-faces right and lies level; `Anatomy.build` poses them, joins them, and places the whole bird in the image.
+lies level; `Anatomy.build` poses them, joins them, and places the whole bird in the image. All birds face right, as on the
+plates of a field guide: a small network has one view to learn, not two.
 """
 
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from stackgan.data.birds.attributes import Individual
 
 Points = np.ndarray  # float64 [K, 2]: x, y
 
-_LEAN = {"perched": 24.0, "upright": 38.0, "leaning": 10.0}  # degrees from level
+_LEAN = {"perched": 24.0, "upright": 34.0, "leaning": 14.0}  # degrees from level
 _NECK, _SHOULDER, _RUMP = (0.46, -0.46), (0.28, 0.05), (-0.58, -0.02)
 _HEAD_RADIUS = 0.42
 _BODY = (
@@ -70,23 +71,19 @@ class Anatomy:
 
     outlines: closed outlines by part: body, neck, head, cap, crest, nape, breast, wing, tail, bill.
     landmarks: points by name: CUB's parts (eye and wing are those turned to us), hips and feet of both legs, shoulder.
-    unit: pixels per unit of the bird's own frame. facing: +1 right, -1 left.
+    unit: pixels per unit of the bird's own frame.
     """
 
     outlines: dict[str, Points]
     landmarks: dict[str, Points]
     wing_axis: Points  # unit vector from the shoulder to the wing's tip
     unit: float
-    facing: int
 
     @staticmethod
     def build(individual: Individual, rng: np.random.Generator, size: int) -> "Anatomy":
         """Pose `individual` and place it in a square image of `size` pixels, filling 54 to 62 % of its side."""
         pose = _Pose.draw(individual, rng)
         outlines, landmarks = pose.outlines(individual), pose.landmarks(individual)
-        if pose.facing < 0:
-            for points in (*outlines.values(), *landmarks.values()):
-                points[..., 0] *= -1.0
         everything = np.vstack(
             [*(shape for name, shape in outlines.items() if name not in _CLIPPED), *landmarks.values()]
         )
@@ -96,18 +93,17 @@ class Anatomy:
         outlines = {name: unit * points + offset for name, points in outlines.items()}
         landmarks = {name: unit * point + offset for name, point in landmarks.items()}
         axis = landmarks["wing tip"] - landmarks["shoulder"]
-        return Anatomy(outlines, landmarks, axis / np.hypot(*axis), unit, pose.facing)
+        return Anatomy(outlines, landmarks, axis / np.hypot(*axis), unit)
 
 
 @dataclass(frozen=True)
 class _Pose:
-    """Angles in degrees, counter-clockwise as seen in a right-facing bird."""
+    """Angles in degrees, counter-clockwise."""
 
     lean: float
     head_tilt: float
     wing_lift: float
     tail_lift: float
-    facing: int
 
     @staticmethod
     def draw(individual: Individual, rng: np.random.Generator) -> "_Pose":
@@ -117,8 +113,7 @@ class _Pose:
             lean, tail_lift = min(lean, 32.0), tail_lift - 0.5 * min(lean, 32.0)
         if individual.habitat == "water":
             lean, tail_lift = rng.uniform(4.0, 12.0), tail_lift - 24.0
-        facing = 1 if rng.random() < 0.5 else -1
-        return _Pose(lean, rng.uniform(-7.0, 9.0), rng.uniform(-14.0, 4.0), tail_lift, facing)
+        return _Pose(lean, rng.uniform(-7.0, 9.0), rng.uniform(-14.0, 4.0), tail_lift)
 
     def outlines(self, individual: Individual) -> dict[str, Points]:
         body, head = self._body(smooth(_BODY)), self._head(_circle(_HEAD_RADIUS))

@@ -1,7 +1,7 @@
 """Captions in the manner of Reed et al. 2016 (arXiv 1605.05395): ten short sentences a bird, each true of that bird.
 
 A caption mentions two to five of the judged attributes and sometimes the perch: only what can be seen in the picture,
-so never the bird's size (the reference crop normalises it) nor the side it faces (training flips images).
+so never the bird's size (the reference crop normalises it).
 """
 
 from collections.abc import Callable

@@ -32,13 +32,12 @@ class Scene:
     unit: float  # the bird's unit of length
     scale: float  # perch size relative to the bird
     side: int
-    facing: int
 
     @staticmethod
     def around(anatomy: Anatomy, individual: Individual, side: int, zoom: int) -> "Scene":
         feet = (anatomy.landmarks["near foot"] + anatomy.landmarks["far foot"]) / 2.0
         scale = _PERCH_SCALE[individual.size]
-        return Scene(zoom * feet, zoom * anatomy.unit, scale, side, anatomy.facing)
+        return Scene(zoom * feet, zoom * anatomy.unit, scale, side)
 
 
 def paint_backdrop(habitat: str, scene: Scene, rng: np.random.Generator) -> Image.Image:
@@ -129,7 +128,7 @@ def _reeds(draw: ImageDraw.ImageDraw, scene: Scene, rng: np.random.Generator) ->
         _stem(draw, (x, floor), tip, 0.6, scene, rng)
         half = 0.055 * scene.unit * scene.scale
         draw.ellipse((tip[0] - half, tip[1], tip[0] + half, tip[1] + 7 * half), fill=vary(_SEEDS, rng, 6.0))
-    (x, y), slant = scene.feet, 0.32 * scene.facing
+    (x, y), slant = scene.feet, 0.32
     _stem(draw, (x - slant * (floor - y), floor), (x + slant * 0.5 * y, 0.5 * y), 1.0, scene, rng)
 
 

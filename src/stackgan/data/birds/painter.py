@@ -36,7 +36,7 @@ class Painting:
 
 
 def paint(individual: Individual, rng: np.random.Generator, size: int = 320) -> Painting:
-    """Paint `individual`; pose, facing, place, light and background are drawn from `rng`. `size` >= 32 pixels."""
+    """Paint `individual`; pose, place, light and background are drawn from `rng`. `size` >= 32 pixels."""
     if size < 32:
         raise ValueError(f"a bird needs an image of at least 32 x 32 pixels, not {size}")
     zoom = 2 if size >= 160 else 4
@@ -104,7 +104,7 @@ def _paint_legs(canvas: Image.Image, anatomy: Anatomy, color: Rgb, zoom: int, af
         hip, foot = zoom * anatomy.landmarks[f"{leg} hip"], zoom * anatomy.landmarks[f"{leg} foot"]
         draw.line((*hip, *foot), fill=255, width=width)
         for dx, dy in ((0.11, 0.02), (0.08, 0.05), (-0.07, 0.02)):
-            toe = foot + zoom * anatomy.unit * np.array([dx * anatomy.facing, dy])
+            toe = foot + zoom * anatomy.unit * np.array([dx, dy])
             draw.line((*foot, *toe), fill=255, width=max(1, round(0.7 * width)))
     fill_where(canvas, darker(color, 0.12), mask)
     return mask
@@ -160,9 +160,8 @@ def _light(canvas: Image.Image, silhouettes: dict[str, Image.Image], zoom: int) 
 def _locate_parts(
     anatomy: Anatomy, box: tuple[float, float, float, float], habitat: str
 ) -> dict[str, tuple[float, float] | None]:
-    """A bird that faces right shows us its right side; on water the legs are out of sight."""
-    near, far = ("right", "left") if anatomy.facing > 0 else ("left", "right")
-    aliases = {f"{near} eye": "eye", f"{near} wing": "wing", f"{near} leg": "near foot", f"{far} leg": "far foot"}
+    """A bird that faces right shows its right side; on water the legs are out of sight."""
+    aliases = {"right eye": "eye", "right wing": "wing", "right leg": "near foot", "left leg": "far foot"}
     left, top, width, height = box
     located: dict[str, tuple[float, float] | None] = {}
     for part in PARTS:

@@ -64,7 +64,7 @@ def paint_down(
     unit = anatomy.unit * zoom
     strokes = Image.new("L", canvas.size)
     draw = ImageDraw.Draw(strokes)
-    length = unit * 0.07 * np.array([-0.8 * anatomy.facing, 0.8])
+    length = unit * 0.07 * np.array([-0.8, 0.8])
     for part in ("breast", "belly"):
         for start in zoom * anatomy.landmarks[part] + unit * rng.normal(0.0, 0.075, (10, 2)):
             draw.line((*start, *(start + length)), fill=130, width=max(1, round(0.014 * unit)))
@@ -75,5 +75,5 @@ def _on_wing(anatomy: Anatomy, zoom: int, along: float, across: float) -> np.nda
     """Canvas position at `along` (0 shoulder .. 1 tip) the wing's axis, `across` bird units below it."""
     shoulder, tip = anatomy.landmarks["shoulder"], anatomy.landmarks["wing tip"]
     axis_x, axis_y = anatomy.wing_axis
-    down = np.array([axis_y, -axis_x]) * anatomy.facing
+    down = np.array([axis_y, -axis_x])
     return zoom * (shoulder + along * (tip - shoulder) + across * anatomy.unit * down)
