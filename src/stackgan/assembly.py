@@ -16,13 +16,14 @@ from stackgan.networks.architecture import Architecture, resolve_architecture
 from stackgan.networks.build import build_discriminator, build_generator
 from stackgan.networks.stage_one import StageOneGenerator
 from stackgan.networks.stage_two import StageTwoGenerator
-from stackgan.networks.text_to_image import TextStandardizer, TextToImage
+from stackgan.networks.text_to_image import TextToImage, TextWhitener
 from stackgan.training.module import StepSettings, TextToImageGAN
 from stackgan.training.optimizers import OptimizerSettings
 from stackgan.training.schedule import LearningRateSchedule
 from stackgan.training.stages import StageOne, StageTwo
 from stackgan.training.strategy import AlternatingDDP
 
+WHITENED_BY = 10_000  # captions, at most
 AUGMENT_BELOW = 2_000  # training pictures: data.augment=auto
 
 
@@ -40,8 +41,9 @@ def image_budget(config: Config, training_images: int) -> int:
 def build_module(config: Config, inputs: Inputs, budget: int, stage_one: TextToImage | None) -> TextToImageGAN:
     """The LightningModule of the configured stage; `stage_one` is what Stage II stands on."""
     scale = stage_scale(config)
+    whitener = build_whitener(config, inputs) if stage_one is None else stage_one.whitener
     common: dict[str, Any] = {
-        "text_dim": inputs.table.dim,
+        "text_dim": whitener.dim,
         "image_size": scale.image_size,
         "arch": build_architecture(config),
         "condition_dim": config.arch.condition_dim,
@@ -59,7 +61,7 @@ def build_module(config: Config, inputs: Inputs, budget: int, stage_one: TextToI
     if stage_one is None:
         generator = build_generator("one", noise_dim=config.arch.noise_dim, **common)
         assert isinstance(generator, StageOneGenerator)
-        module: TextToImageGAN = StageOne(generator, discriminator, loss, settings, build_standardizer(config, inputs))
+        module: TextToImageGAN = StageOne(generator, discriminator, loss, settings, whitener)
     else:
         common |= {"stage_one_size": stage_one.image_size, "residual_blocks": config.scale.residual_blocks}
         refiner = build_generator("two", **common)
@@ -68,13 +70,18 @@ def build_module(config: Config, inputs: Inputs, budget: int, stage_one: TextToI
     return module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
-def build_standardizer(config: Config, inputs: Inputs) -> TextStandardizer:
-    """Fitted to the captions of training pictures where the configuration says so, else the identity."""
-    standardizer, table = TextStandardizer(inputs.table.dim), inputs.table
-    if config.text.standardize:
-        first = table.starts[inputs.store.indices("train")]  # one caption of each picture is enough
-        standardizer.fit(torch.from_numpy(np.array(table.vectors[first])))
-    return standardizer
+def build_whitener(config: Config, inputs: Inputs) -> TextWhitener:
+    """Fitted to captions of training pictures where the configuration says so, else the identity."""
+    table, components = inputs.table, config.text.whiten
+    if components is None:
+        return TextWhitener(table.dim)
+    rows = inputs.store.indices("train")
+    captions = np.concatenate([np.arange(table.starts[row], table.starts[row + 1]) for row in rows])
+    captions = captions[:: math.ceil(len(captions) / WHITENED_BY)]
+    # components estimated from fewer captions than twice their number would be noise
+    whitener = TextWhitener(table.dim, min(components, table.dim, max(1, len(captions) // 2)))
+    whitener.fit(torch.from_numpy(np.array(table.vectors[captions])))
+    return whitener
 
 
 def build_architecture(config: Config) -> Architecture:

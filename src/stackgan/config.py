@@ -42,7 +42,7 @@ class Data:
 class Text:
     name: str = MISSING  # minilm | minilm_tokens | attributes | precomputed
     captions_per_image: int = 1
-    standardize: bool = False
+    whiten: int | None = None
     embeddings: str | None = None
 
 
@@ -282,7 +282,8 @@ def _check_choices(config: Config) -> None:
 
 
 def _check_numbers(config: Config) -> None:
-    positive = ["loss.n_critic", "loss.penalty_every", "loss.wrong_texts", "text.captions_per_image", "evaluation.splits", "trainer.devices",
+    positive = ["loss.n_critic", "loss.penalty_every", "loss.wrong_texts", "text.captions_per_image", "evaluation.splits",
+                "trainer.devices",
                 "scale.generator_channels", "scale.discriminator_channels", "scale.ema_half_life", "lr.generator",
                 "lr.discriminator", "logger.log_every", "logger.samples_every", "evaluation.every", "evaluation.samples",
                 "evaluation.final_samples", "evaluation.batch_size", "logger.checkpoint_minutes", "data.classes",
@@ -295,7 +296,7 @@ def _check_numbers(config: Config) -> None:
     for key in positive:
         if _value(config, key) <= 0:
             raise UserError(f"{key}={_value(config, key)} must be greater than zero.")
-    for key in ("images", "epochs", "loss.clip", "optim.clip_norm", "lr.halve_every_epochs"):
+    for key in ("images", "epochs", "loss.clip", "text.whiten", "optim.clip_norm", "lr.halve_every_epochs"):
         if _value(config, key) is not None and _value(config, key) <= 0:
             raise UserError(f"{key}={_value(config, key)} must be greater than zero (or null).")
     if not 0 <= config.dropout.rate < 1:

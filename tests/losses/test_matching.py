@@ -9,7 +9,9 @@ BATCH, WRONG = 5, 3
 
 
 def draw(*shape: int) -> torch.Tensor:
-    return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(len(shape)), requires_grad=True)
+    return torch.randn(
+        *shape, dtype=torch.float64, generator=torch.Generator().manual_seed(len(shape)), requires_grad=True
+    )
 
 
 def test_it_is_the_negative_log_share_of_the_right_caption():

@@ -12,7 +12,7 @@ from stackgan.assembly import build_module, build_trainer
 from stackgan.config import stage_scale
 from stackgan.data.batches import BatchStream
 from stackgan.inputs import prepare_inputs
-from stackgan.networks.text_to_image import TextToImage, from_pixels, to_pixels
+from stackgan.networks.text_to_image import TextToImage, TextWhitener, from_pixels, to_pixels
 from stackgan.training.callbacks import crossed
 
 
@@ -52,7 +52,7 @@ def stage_one_sampler(tiny):
         ["loss=bce_r1", "norm=none", "loss.penalty_every=1"], ["loss=hinge_matching", "norm=none"], ["optim=adamw"], ["optim=sgd"],
         ["arch=tf", "loss.mismatch=image", "scale.one.image_size=64", "scale.two.image_size=128"], ["arch=pytorch"],
         ["data.augment=on"], ["optim.clip_norm=1.0"], ["trainer.precision=bf16-mixed"], ["trainer.precision=64-true"],
-        ["arch.unconditional_head=true"], ["lr=cosine"], ["arch.init=scaled"], ["text.standardize=true", "arch.joint_kernel=1"],
+        ["arch.unconditional_head=true"], ["lr=cosine"], ["arch.init=scaled"], ["text.whiten=16", "arch.joint_kernel=1"],
     ],
     ids=lambda value: " ".join(value) or "base",
 )  # fmt: skip
@@ -171,23 +171,43 @@ def test_matching_losses_teach_both_networks(tiny):
     wrong = ("loss.wrong_texts=3", "norm.discriminator=none")
     plain = steps(tiny(*wrong), 2)
     module = steps(tiny(*wrong, "loss.matching_discriminator=1.0", "loss.matching_generator=0.5"), 2)
-    assert changed(state(plain.discriminator), module.discriminator) and changed(state(plain.generator), module.generator)
+    assert changed(state(plain.discriminator), module.discriminator) and changed(
+        state(plain.generator), module.generator
+    )
     row = module.averages.take()
     assert {"loss/matching_d", "loss/matching_g"} <= row.keys()
     assert 0 < row["loss/matching_d"] < 3 * np.log(4)  # four captions to choose from, networks that know nothing
 
 
-def test_text_is_standardized_alike_in_training_and_in_sampling(tiny):
-    module = steps(tiny("text.standardize=true", "images=8"), 1)
+def test_text_is_whitened_alike_in_training_and_in_sampling(tiny):
+    module = steps(tiny("text.whiten=12", "images=8"), 1)
     inputs = prepare_inputs(tiny())
     rows = torch.from_numpy(np.array(inputs.table.vectors[inputs.table.starts[inputs.store.indices("train")]]))
-    standard = module.standardizer(rows)
-    varied = rows.std(0) > 0.3
-    torch.testing.assert_close(standard.mean(0), torch.zeros(312), atol=1e-4, rtol=0)
-    torch.testing.assert_close(standard.std(0)[varied], torch.ones(int(varied.sum())), atol=1e-3, rtol=0)
+    white = module.whitener(rows)  # an image's captions have one attribute vector
+    assert white.shape == (len(rows), 12) and module.generator.settings["text_dim"] == 12
+    torch.testing.assert_close(white.mean(0), torch.zeros(12), atol=1e-4, rtol=0)
+    assert white.square().mean() == pytest.approx(1, rel=0.2)
     noise = torch.randn(4, module.noise_size)
-    expected = module.average(module.standardizer(rows[:4]), noise[:, :100], noise[:, 100:]).images
+    expected = module.average(white[:4], noise[:, :100], noise[:, 100:]).images
     torch.testing.assert_close(module.sampler()(rows[:4], noise), expected)
+
+
+def test_whitening_is_the_principal_components_with_the_root_of_their_deviation(tiny):
+    """Against a singular value decomposition in float64."""
+    vectors = torch.randn(200, 9, generator=torch.Generator().manual_seed(0)) * torch.arange(1.0, 10)
+    whitener = TextWhitener(9, 3)
+    whitener.fit(vectors)
+    left, deviations, _ = torch.linalg.svd(vectors.double() - vectors.double().mean(0), full_matrices=False)
+    expected = left[:, :3] * deviations[:3].sqrt()
+    expected = expected / expected.square().mean().sqrt()
+    found = whitener(vectors).double()
+    torch.testing.assert_close(found.abs(), expected.abs(), rtol=1e-3, atol=1e-3)  # the sign of a component is free
+
+
+def test_few_captions_give_few_components(tiny):
+    module = build_module(tiny("text.whiten=300"), inputs := prepare_inputs(tiny()), 1000, None)
+    captions = sum(int(inputs.table.counts()[row]) for row in inputs.store.indices("train"))
+    assert module.whitener.dim == min(300, captions // 2)
 
 
 def test_pixels_survive_the_way_to_the_network_and_back():

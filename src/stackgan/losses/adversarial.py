@@ -52,9 +52,10 @@ class AdversarialLoss(ABC):
     def critic(self, real: Scores, wrong: Scores | None, fake: Scores, wrong_valid: Tensor | None = None) -> Tensor:
         """The discriminator's loss, [] in the scores' precision.
 
-        `wrong` may hold several scores of each sample, one after the other: [B K]. wrong_valid, bool [B], says which samples have a wrong
-        pair; the term is the mean over those. The negative terms that exist are averaged, so without a wrong pair (`wrong` None, or none valid) the fakes have their whole
-        weight. Wrong pairs count in the conditional head only: their images are real.
+        `wrong` may hold several scores of each sample, one after the other: [B K]. wrong_valid, bool [B], says which
+        samples have a wrong pair; the term is the mean over those. The negative terms that exist are averaged, so without a
+        wrong pair (`wrong` None, or none valid) the fakes have their whole weight. Wrong pairs count in the conditional head
+        only: their images are real.
         """
         positives = [self.real_cost(head).mean() for head in real if head is not None]
         negatives = [self.negative_cost(head).mean() for head in fake if head is not None]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -133,7 +132,8 @@ class Discriminator(nn.Module):
         Its convolution is a sum of one of the features and one of the text: each picture's part is computed once for all
         its texts, and a text, the same at every place, is convolved at one place where the kernel is 1x1.
         """
-        weight, bias = self.joint.convolution.weight, self.joint.convolution.bias
+        convolution = cast(nn.Conv2d, self.joint.convolution)
+        weight, bias = convolution.weight, convolution.bias
         width, kernel = features.shape[1], weight.shape[-1]
         side = 1 if kernel == 1 else 4
         text = c[:, :, None, None].expand(-1, -1, side, side)

@@ -7,29 +7,48 @@ from stackgan.networks.stage_one import StageOneGenerator
 from stackgan.networks.stage_two import StageTwoGenerator
 
 
-class TextStandardizer(nn.Module):
-    """(text - mean) / scale, component by component; at first the identity.
+class TextWhitener(nn.Module):
+    """Principal components of text embeddings, half whitened: each component's deviation becomes its square root.
 
-    Captions of one kind of picture have much in common: four fifths of an embedding's square can be the same for all of them,
-    and a linear layer learns that before it learns the difference.
+    Most of an embedding's variance says what matters little (how long a sentence is, how it begins); what is said of which part
+    lies in small components, and a linear layer that learns by gradient steps learns those last. Wholly whitened, the small
+    components would be as loud as the large ones, and the discriminator's first, easy distinctions take longer.
+
+    Args:
+        text_dim: T, size of the embedding.
+        components: k, how many components are kept; None: the embedding passes as it is.
+
+    Attributes:
+        dim: size of what comes out: k or T.
     """
 
     mean: Tensor
-    scale: Tensor
+    basis: Tensor
 
-    def __init__(self, text_dim: int) -> None:
+    def __init__(self, text_dim: int, components: int | None = None) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.zeros(text_dim))
-        self.register_buffer("scale", torch.ones(text_dim))
+        self.components = components
+        self.dim = components or text_dim
+        if components is not None:
+            self.register_buffer("mean", torch.zeros(text_dim))
+            self.register_buffer("basis", torch.eye(text_dim, components))
 
     def fit(self, vectors: Tensor) -> None:
-        """Take mean and standard deviation of training captions' vectors [M, T]; a component that hardly varies stays small."""
+        """Take mean and components of training captions' vectors, float32 [M, T]."""
+        centred = vectors - vectors.mean(0)
+        variances, directions = torch.linalg.eigh((centred.T @ centred / len(vectors)).double())  # ascending
+        kept = slice(-self.dim, None)
+        variances = variances[kept].clamp(min=1e-6 * variances[-1])  # a direction without variance stays without
+        scale = variances.sqrt().mean().sqrt()  # the outputs' mean square is 1
         self.mean.copy_(vectors.mean(0))
-        deviation = vectors.std(0)
-        self.scale.copy_(deviation.clamp(min=0.1 * deviation.square().mean().sqrt().item()))
+        self.basis.copy_((directions[:, kept] / (scale * variances.pow(0.25))).flip(1))
 
-    def forward(self, text: Tensor) -> Tensor:  # [B, T] -> [B, T]
-        return (text - self.mean) / self.scale
+    def forward(self, text: Tensor) -> Tensor:
+        """[..., T] -> [..., dim], in at least float32."""
+        if self.components is None:
+            return text
+        with torch.autocast(text.device.type, enabled=False):
+            return (text - self.mean) @ self.basis
 
 
 class TextToImage(nn.Module):
@@ -42,11 +61,11 @@ class TextToImage(nn.Module):
         self,
         stage_one: StageOneGenerator,
         stage_two: StageTwoGenerator | None = None,
-        standardizer: TextStandardizer | None = None,
+        whitener: TextWhitener | None = None,
     ) -> None:
         super().__init__()
         self.stage_one, self.stage_two = stage_one, stage_two
-        self.standardizer = standardizer or TextStandardizer(stage_one.settings["text_dim"])
+        self.whitener = whitener or TextWhitener(stage_one.settings["text_dim"])
         self.noise_sizes = [stage_one.noise_dim, stage_one.condition_dim]
         if stage_two is not None:
             self.noise_sizes.append(stage_two.condition_dim)
@@ -65,7 +84,7 @@ class TextToImage(nn.Module):
     @torch.inference_mode()
     def forward(self, text: Tensor, noise: Tensor) -> Tensor:
         """text [B, T] from the encoder, noise [B, noise_size] standard normal -> pictures [B, 3, H, H] in [-1, 1], float32."""
-        text = self.standardizer(text)
+        text = self.whitener(text)
         z, *condition_noise = noise.split(self.noise_sizes, dim=1)
         images = self.stage_one(text, z, condition_noise[0]).images
         if self.stage_two is not None:

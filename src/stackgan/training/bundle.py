@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from stackgan.errors import UserError
 from stackgan.networks.stage_one import StageOneGenerator
 from stackgan.networks.stage_two import StageTwoGenerator
-from stackgan.networks.text_to_image import TextToImage
+from stackgan.networks.text_to_image import TextToImage, TextWhitener
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,7 @@ class GeneratorBundle:
             "stage_one": self.sampler.stage_one.settings,
             "stage_two": None if stage_two is None else stage_two.settings,
             "text": asdict(self.text),
+            "text_components": self.sampler.whitener.components,
             "image_size": self.sampler.image_size,
             "signature": self.signature,
             "images": self.images,
@@ -69,9 +70,10 @@ def load_bundle(folder: Path, device: torch.device | str = "cpu") -> GeneratorBu
         about = json.loads((folder / "generator.json").read_text())
         one = StageOneGenerator(**settings_of(about["stage_one"]))
         two = StageTwoGenerator(**settings_of(about["stage_two"])) if about["stage_two"] else None
-        sampler = TextToImage(one, two)
+        text = TextEncoderId(**about["text"])
+        sampler = TextToImage(one, two, TextWhitener(text.dim, about["text_components"]))
         sampler.load_state_dict(load_file(folder / "weights.safetensors"))
-        bundle = GeneratorBundle(sampler, TextEncoderId(**about["text"]), about["signature"], about["images"])
+        bundle = GeneratorBundle(sampler, text, about["signature"], about["images"])
     except FileNotFoundError as error:
         raise UserError(f"{folder} is no generator bundle: {Path(error.filename or '').name} is missing.") from error
     except (ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:

@@ -20,7 +20,7 @@ from stackgan.losses.matching import matching_loss
 from stackgan.networks.discriminator import Discriminator, Scores
 from stackgan.networks.stage_one import GeneratorOutput, StageOneGenerator
 from stackgan.networks.stage_two import StageTwoGenerator
-from stackgan.networks.text_to_image import TextStandardizer, TextToImage, from_pixels
+from stackgan.networks.text_to_image import TextToImage, TextWhitener, from_pixels
 from stackgan.training.augment import DRAWS, augment
 from stackgan.training.averages import Averages
 from stackgan.training.clock import Clock
@@ -55,7 +55,7 @@ class TextToImageGAN(pl.LightningModule):
         generator, discriminator: the networks that train.
         loss: the adversarial loss with its penalty.
         settings: how a step is taken.
-        standardizer: of the text, before every network.
+        whitener: of the text, before every network.
 
     Attributes:
         images_seen: images shown to the discriminator so far, the x-axis of everything.
@@ -72,12 +72,12 @@ class TextToImageGAN(pl.LightningModule):
         discriminator: Discriminator,
         loss: AdversarialLoss,
         settings: StepSettings,
-        standardizer: TextStandardizer,
+        whitener: TextWhitener,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
         self.generator, self.discriminator = generator, discriminator
-        self.adversarial, self.settings, self.standardizer = loss, settings, standardizer
+        self.adversarial, self.settings, self.whitener = loss, settings, whitener
         self.ema = GeneratorEMA(generator, settings.ema_half_life)
         self.average = self.ema.average
         self.averages, self.clock = Averages(), Clock()
@@ -93,7 +93,7 @@ class TextToImageGAN(pl.LightningModule):
     # What a stage fills in.
 
     def generate(self, text: Tensor, noise: Tensor) -> GeneratorOutput:
-        """Pictures with the live generator. text [B, T] standardized, noise [B, sampler().noise_size]."""
+        """Pictures with the live generator. text [B, T] whitened, noise [B, sampler().noise_size]."""
         raise NotImplementedError
 
     def sampler(self) -> TextToImage:
@@ -111,9 +111,9 @@ class TextToImageGAN(pl.LightningModule):
     def training_step(self, batch: Batch, batch_index: int) -> None:
         """Train the discriminator on one batch, and when it is its turn the generator."""
         self._set_learning_rates()
-        batch.text = self.standardizer(batch.text)
+        batch.text = self.whitener(batch.text)
         if batch.wrong_text is not None:
-            batch.wrong_text = self.standardizer(batch.wrong_text)
+            batch.wrong_text = self.whitener(batch.wrong_text)
         generator_turn = (self.step_count + 1) % self.adversarial.n_critic == 0
         reuse_fakes = generator_turn and not self.settings.fresh_noise
 
@@ -138,10 +138,10 @@ class TextToImageGAN(pl.LightningModule):
         images, fakes = from_pixels(batch.images, self.weight_dtype), fake.images.detach()
         condition = self._condition(batch.text, fake)
 
-        features = discriminator.features(self._augmented(images, "real"))
+        features, fake_features = self._features(self._augmented(images, "real"), self._augmented(fakes, "fake"))
         real = discriminator.score(features, condition)
         wrong = self._wrong_scores(batch, features, condition)
-        fakes_scores = discriminator(self._augmented(fakes, "fake"), condition)
+        fakes_scores = discriminator.score(fake_features, condition)
         value = loss.critic(real, wrong, fakes_scores, batch.wrong_valid)
         self._observe("loss/d", value)
         value = value + self._matching("d", settings.matching_discriminator, real, wrong, batch)
@@ -173,6 +173,13 @@ class TextToImageGAN(pl.LightningModule):
         self._observe("loss/g", adversarial)
         self._observe("loss/kl", divergence)
 
+    def _features(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """The discriminator's features of both, in one pass unless its norm would mix them."""
+        if self.discriminator.norm == "batch":
+            return self.discriminator.features(real), self.discriminator.features(fake)
+        both = self.discriminator.features(torch.cat([real, fake.to(real.dtype)]))
+        return both[: len(real)], both[len(real) :]
+
     def _matching(self, network: str, weight: float, right: Scores, wrong: Scores | None, batch: Batch) -> Tensor:
         """The weighted loss of telling the right caption from the wrong ones, 0 where it is off."""
         if wrong is None or not weight:
@@ -192,9 +199,7 @@ class TextToImageGAN(pl.LightningModule):
         """Scores of each picture's features [B, F, 4, 4] with each of its K wrong texts, [B K]."""
         if batch.wrong_text is None:
             return None
-        texts = batch.wrong_text.flatten(0, 1)  # [B K, T]
-        repeated = features.repeat_interleave(len(texts) // len(features), dim=0)
-        return self.discriminator.score(repeated, self._condition(texts))
+        return self.discriminator.score(features, self._condition(batch.wrong_text.flatten(0, 1)))
 
     def _condition(self, text: Tensor, fake: GeneratorOutput | None = None) -> Tensor:
         """What the discriminator reads: the embedding, or (PyTorch reference) the generator's mean, detached."""

@@ -9,7 +9,7 @@ from stackgan.losses.adversarial import AdversarialLoss
 from stackgan.networks.discriminator import Discriminator
 from stackgan.networks.stage_one import GeneratorOutput, StageOneGenerator
 from stackgan.networks.stage_two import StageTwoGenerator
-from stackgan.networks.text_to_image import TextStandardizer, TextToImage
+from stackgan.networks.text_to_image import TextToImage, TextWhitener
 from stackgan.training.module import StepSettings, TextToImageGAN
 
 
@@ -24,11 +24,11 @@ class StageOne(TextToImageGAN):
         discriminator: Discriminator,
         loss: AdversarialLoss,
         settings: StepSettings,
-        standardizer: TextStandardizer,
+        whitener: TextWhitener,
     ) -> None:
-        super().__init__(generator, discriminator, loss, settings, standardizer)
+        super().__init__(generator, discriminator, loss, settings, whitener)
         # in a list: its weights are registered here already
-        self._sampler = [TextToImage(cast(StageOneGenerator, self.average), None, standardizer)]
+        self._sampler = [TextToImage(cast(StageOneGenerator, self.average), None, whitener)]
 
     def generate(self, text: Tensor, noise: Tensor) -> GeneratorOutput:
         z, condition_noise = noise.split([self.generator.noise_dim, self.generator.condition_dim], dim=1)
@@ -55,9 +55,9 @@ class StageTwo(TextToImageGAN):
         settings: StepSettings,
         below: TextToImage,
     ) -> None:
-        super().__init__(generator, discriminator, loss, settings, below.standardizer)
+        super().__init__(generator, discriminator, loss, settings, below.whitener)
         self.stage_one = below.stage_one.eval().requires_grad_(False)
-        self._sampler = [TextToImage(self.stage_one, cast(StageTwoGenerator, self.average), below.standardizer)]
+        self._sampler = [TextToImage(self.stage_one, cast(StageTwoGenerator, self.average), below.whitener)]
 
     def train(self, mode: bool = True) -> "StageTwo":
         """Stage I and the average stay in eval mode whatever the rest does."""

@@ -20,7 +20,7 @@ from stackgan.data.birds.species import SPECIES_COUNT, Species, all_species, dra
 from stackgan.errors import UserError
 from stackgan.progress import progress_bar
 
-PAINTER_VERSION = 3  # raise it when the same request would paint other pictures
+PAINTER_VERSION = 4  # raise it when the same request would paint other pictures
 REQUEST_FILE = "birds.json"
 _CERTAINTIES = ("not visible", "guessing", "probably", "definitely")
 _IN_PROCESS_LIMIT = 100  # starting processes costs more than painting this many birds

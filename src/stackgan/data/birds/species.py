@@ -10,7 +10,7 @@ from stackgan.data.birds.attributes import ATTRIBUTES, HABITATS, POSES, SIZES, I
 SPECIES_COUNT = 200
 # Sex, age and morph change a bird's plumage; bill and tail keep their shape within a species.
 _PLUMAGE = ("crown_color", "breast_color", "back_color", "wing_color", "wing_pattern", "head_pattern")
-_VARIANT_SHARE = 0.4
+_VARIANT_SHARE = 0.8
 _HABITAT_FIDELITY = 0.5
 _NOUNS = {
     "dagger": {"forked_tail": "Kingfisher", "pointed_tail": "Jacamar", "fan-shaped_tail": "Woodpecker"},
@@ -51,7 +51,7 @@ def all_species() -> tuple[Species, ...]:
 
 
 def draw_individual(species: Species, rng: np.random.Generator) -> Individual:
-    """One member of a species: typical, or (four in ten) with one to three traits of its plumage changed."""
+    """One member of a species: typical, or (four in five) with one to three traits of its plumage changed."""
     changes: dict[str, str] = {"pose": POSES[rng.integers(len(POSES))]}
     if rng.random() >= _HABITAT_FIDELITY:
         changes["habitat"] = HABITATS[rng.integers(len(HABITATS))]
