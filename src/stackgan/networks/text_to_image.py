@@ -7,12 +7,15 @@ from stackgan.networks.stage_one import StageOneGenerator
 from stackgan.networks.stage_two import StageTwoGenerator
 
 
+POWER = 0.75  # of the components' deviations: 1 leaves them, 0 is whitening
+
+
 class TextWhitener(nn.Module):
-    """Principal components of text embeddings, half whitened: each component's deviation becomes its square root.
+    """Principal components of text embeddings, partly whitened: each component's deviation is raised to the power 3/4.
 
     Most of an embedding's variance says what matters little (how long a sentence is, how it begins); what is said of which part
     lies in small components, and a linear layer that learns by gradient steps learns those last. Wholly whitened, the small
-    components would be as loud as the large ones, and the discriminator's first, easy distinctions take longer.
+    components would be as loud as the large ones, and the easy distinctions (the shape of a bill) would take longer.
 
     Args:
         text_dim: T, size of the embedding.
@@ -39,9 +42,9 @@ class TextWhitener(nn.Module):
         variances, directions = torch.linalg.eigh((centred.T @ centred / len(vectors)).double())  # ascending
         kept = slice(-self.dim, None)
         variances = variances[kept].clamp(min=1e-6 * variances[-1])  # a direction without variance stays without
-        scale = variances.sqrt().mean().sqrt()  # the outputs' mean square is 1
+        scale = variances.pow(POWER).mean().sqrt()  # the outputs' mean square is 1
         self.mean.copy_(vectors.mean(0))
-        self.basis.copy_((directions[:, kept] / (scale * variances.pow(0.25))).flip(1))
+        self.basis.copy_((directions[:, kept] * variances.pow((POWER - 1) / 2) / scale).flip(1))
 
     def forward(self, text: Tensor) -> Tensor:
         """[..., T] -> [..., dim], in at least float32."""
