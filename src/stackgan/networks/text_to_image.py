@@ -6,7 +6,6 @@ from torch import Tensor, nn
 from stackgan.networks.stage_one import StageOneGenerator
 from stackgan.networks.stage_two import StageTwoGenerator
 
-
 POWER = 0.75  # of the components' deviations: 1 leaves them, 0 is whitening
 
 
