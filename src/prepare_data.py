@@ -3,6 +3,7 @@
 python src/prepare_data.py                                               painted birds
 python src/prepare_data.py data=cub data.archive=<CUB_200_2011.tgz>      or data.root=<CUB_200_2011 folder>, or data.download=true
 python src/prepare_data.py data=folder data.root=<folder>                pictures + captions.csv or captions.jsonl; names every bad row
+python src/prepare_data.py data=emoji                                    OpenMoji's drawings: pip install -e '.[emoji]'
 """
 
 import hydra

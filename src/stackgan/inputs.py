@@ -8,7 +8,7 @@ from stackgan.config import Config, stage_scale
 from stackgan.data.archive import download_cub, unpack_cub
 from stackgan.data.birds import PAINTER_VERSION, paint_birds
 from stackgan.data.cub import CaptionRule
-from stackgan.data.prepared import prepare_cub, prepare_folder
+from stackgan.data.prepared import prepare_cub, prepare_emoji, prepare_folder
 from stackgan.data.records import SPLITS
 from stackgan.data.splits import SplitRule
 from stackgan.data.store import ImageStore, Resample
@@ -44,6 +44,8 @@ def prepare_store(config: Config) -> ImageStore:
     if data.name == "folder":
         return prepare_folder(Path(data.root or ""), cache, size, resample=resample)
     split, captions = cast(SplitRule, data.split), cast(CaptionRule, data.captions)
+    if data.name == "emoji":
+        return prepare_emoji(cache, size, split=split, side=data.picture_size, resample=resample)
     return prepare_cub(cub_root(config), cache, size, split=split, captions=captions, resample=resample, name=data.name)
 
 

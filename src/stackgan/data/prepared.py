@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from stackgan.data.cub import CaptionRule, cub_files, read_cub
+from stackgan.data.emoji import EmojiPackages, find_packages, read_emoji
 from stackgan.data.files import replacing
 from stackgan.data.folder import read_folder
 from stackgan.data.records import Source
@@ -47,6 +48,27 @@ def prepare_folder(
     """The store of a folder of pictures and captions, for training at `image_size` px. See `read_folder`."""
     return _prepare(
         lambda: read_folder(root, name=name), [Path(root)], ("folder", name), cache, store_side(image_size), resample
+    )
+
+
+def prepare_emoji(
+    cache: Path,
+    image_size: int,
+    *,
+    split: SplitRule = "image",
+    side: int = 304,
+    resample: Resample = "bilinear",
+    packages: EmojiPackages | None = None,
+) -> ImageStore:
+    """The store of the installed packages' emoji, for training at `image_size` px. See `read_emoji` and `build_store`."""
+    found = packages or find_packages()
+    return _prepare(
+        lambda: read_emoji(found, cache, split=split, side=side),
+        [found.drawings, found.names, found.keywords],
+        ("emoji", split, str(side)),
+        cache,
+        store_side(image_size),
+        resample,
     )
 
 

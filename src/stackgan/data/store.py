@@ -40,7 +40,7 @@ class ImageStore:
     class_names: dict[int, str]
     attribute_names: list[str]
     notes: list[str]
-    source: str  # "birds", "cub", "folder"
+    source: str  # "birds", "cub", "emoji", "folder"
     fingerprint: str  # of the source, the size and the resampling: 16 hex
     directory: Path
     size: int  # S

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from PIL import Image
 from stackgan.errors import UserError
 from stackgan.progress import progress_bar
 from stackgan.reporting.grid import Column, draw_grid
+from stackgan.text.encoder import TextEncoder
 from stackgan.text.encoders import build_encoder
 from stackgan.training.bundle import GeneratorBundle, load_bundle
 from stackgan.training.noise import picture_noise
@@ -56,29 +58,51 @@ def generate(
         raise UserError("no caption: give caption='a small red bird' or captions=<text file with one a line>.")
     if count < 1:
         raise UserError(f"count={count} must be at least 1.")
-    bundle = load_bundle(run if (run / "generator.json").exists() else run / "generator", device)
-    text = embed(bundle, captions).to(device).repeat_interleave(count, dim=0)  # [captions * count, T]
-    noise = truncation * picture_noise(seed, range(len(text)), bundle.sampler.noise_size).to(device)
+    bundle = load_bundle(bundle_folder(run), device)
+    pictures = draw(bundle, matching_encoder(bundle), captions, count, seed, truncation)
     folder = out or run / "generated" / slug(captions[0])
     folder.mkdir(parents=True, exist_ok=True)
+    return write(folder, captions, count, seed, truncation, pictures, bundle)
+
+
+def bundle_folder(run: Path) -> Path:
+    """Where a run's bundle is; `run` may be that folder itself."""
+    return run if (run / "generator.json").exists() else run / "generator"
+
+
+def draw(
+    bundle: GeneratorBundle,
+    encoder: TextEncoder,
+    captions: Sequence[str],
+    count: int,
+    seed: int,
+    truncation: float,
+    *,
+    progress: bool = True,
+) -> list[np.ndarray]:
+    """`count` pictures of each caption, uint8 [H, W, 3] each; the first caption's come first. See `generate`."""
+    device = next(bundle.sampler.parameters()).device
+    vectors = torch.from_numpy(encoder.encode(captions)).to(device)  # [captions, T]
+    text = vectors.repeat_interleave(count, dim=0)  # [captions * count, T]
+    noise = truncation * picture_noise(seed, range(len(text)), bundle.sampler.noise_size).to(device)
     pictures: list[np.ndarray] = []
-    with progress_bar(len(text), "img", "drawing") as bar:
+    with progress_bar(len(text), "img", "drawing", disable=not progress) as bar:
         for part in range(0, len(text), BATCH):
             pixels = bundle.sampler.pixels(text[part : part + BATCH], noise[part : part + BATCH])
             pictures += list(pixels.permute(0, 2, 3, 1).cpu().numpy())
             bar.update(len(pixels))
-    return write(folder, captions, count, seed, truncation, pictures, bundle)
+    return pictures
 
 
-def embed(bundle: GeneratorBundle, captions: list[str]) -> torch.Tensor:
-    """The captions as the vectors that the generator was trained on, float32 [N, T]."""
+def matching_encoder(bundle: GeneratorBundle) -> TextEncoder:
+    """The text encoder that the generator was trained with. Raises UserError where another one, or none, is at hand."""
     encoder = build_encoder(bundle.text.name)
     if encoder.fingerprint() != bundle.text.fingerprint:
         raise UserError(
             f"the text encoder at hand ({encoder.fingerprint()}) is not the one of the training ({bundle.text.fingerprint}); "
             "install the versions of requirements/offline.txt."
         )
-    return torch.from_numpy(encoder.encode(captions))
+    return encoder
 
 
 def write(

@@ -19,3 +19,7 @@ class TextEncoder(Protocol):
     def encode(self, captions: Sequence[str]) -> np.ndarray:
         """float32 [N, dim], in the order of the captions."""
         ...
+
+    def remarks(self, caption: str) -> list[str]:
+        """Plain sentences about parts of a caption that do not count: unknown characters, words beyond the limit."""
+        ...

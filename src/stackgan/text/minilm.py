@@ -87,6 +87,19 @@ class MiniLM:
             vectors[rows] = self._encode_batch([tokens[i] for i in rows]).cpu().numpy()
         return vectors
 
+    def remarks(self, caption: str) -> list[str]:
+        """Plain sentences about what of a caption is not read."""
+        encoding = self._tokenizer.encode(caption)
+        spans = zip(encoding.tokens, encoding.offsets, strict=True)
+        unknown = dict.fromkeys(caption[start:end] for token, (start, end) in spans if token == "[UNK]")
+        sentences = [f"The text encoder does not know {', '.join(unknown)}."] if unknown else []
+        if encoding.overflowing:
+            last = max(end for _, end in encoding.offsets)
+            sentences.append(
+                f"Only the caption's beginning is read, as far as “{' '.join(caption[:last].split()[-4:])}”."
+            )
+        return sentences
+
     def _encode_batch(self, tokens: list[list[int]]) -> Tensor:
         longest = max(map(len, tokens))
         lengths = torch.tensor([len(t) for t in tokens])
