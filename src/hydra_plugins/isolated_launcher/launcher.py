@@ -1,36 +1,56 @@
-"""One fresh process per job: a crash, an out-of-memory kill or a process group of one job cannot touch another.
+"""Hydra plugin, the default launcher: one fresh process per job, so that what happens to one job cannot touch another.
 
-Every job is checked before the first one starts. A job is `python <script> <its overrides> hydra.mode=RUN`; what became of it
-is read from its status.json. Finished jobs are skipped when the same command is given again.
+A crash, an out-of-memory kill or a process group costs only its own job. Every job is checked before the first one starts;
+`jobs=<n>` run at a time, each Stage II after its Stage I; what became of a job is read from its status.json. Given again,
+the same command skips what is finished and goes on with the rest.
 """
 
-import hashlib
-import json
+import math
 import os
-import subprocess
 import sys
-import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Literal
 
 from hydra.core.config_store import ConfigStore
-from hydra.core.hydra_config import HydraConfig
-from hydra.core.utils import JobReturn, JobStatus, filter_overrides
+from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, open_dict
+from omegaconf import II, DictConfig
 
-from stackgan.config import Config, typed
+from hydra_plugins.isolated_launcher.devices import find_gpus, gpus_needed
+from hydra_plugins.isolated_launcher.dry_run import listing
+from hydra_plugins.isolated_launcher.jobs import BY_VERDICT, Job, compose_jobs, link, look_ahead
+from hydra_plugins.isolated_launcher.pool import Pool
+from hydra_plugins.isolated_launcher.process import DONE, FAILED, PREEMPTED
+from hydra_plugins.isolated_launcher.study import Study, open_study
+from hydra_plugins.isolated_launcher.table import show
+from stackgan.config import ON_FAILURE
 from stackgan.errors import UserError
-from stackgan.run_directory import Status, locate_run, read_status, study_directory, write_atomically
-
-RANK_VARIABLES = ("LOCAL_RANK", "RANK", "GLOBAL_RANK", "NODE_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+from stackgan.run_directory import lock_run
 
 
 @dataclass
 class IsolatedLauncherConfig:
+    """hydra.launcher: what conf/config.yaml says of `jobs`, `on_failure` and `dry_run`, and:
+
+    Attributes:
+        gpus: auto (CUDA_VISIBLE_DEVICES, else all), or a list such as [0,1].
+        patience: seconds that a job waits for another process which trains its run; then it is skipped.
+        objective: the score a sweeper such as Optuna is told; null = all of them, as a dict.
+        worst: what it is told of a job without one: diverged, collapsed, failed or skipped. 0 is below every
+            Inception Score; a score to be minimised needs a large number here.
+    """
+
     _target_: str = "hydra_plugins.isolated_launcher.launcher.IsolatedLauncher"
+    jobs: int = II("jobs")
+    on_failure: str = II("on_failure")
+    dry_run: bool = II("dry_run")
+    gpus: Any = "auto"
+    patience: float = 20.0
+    objective: str | None = None
+    worst: float = 0.0
 
 
 ConfigStore.instance().store(
@@ -39,117 +59,115 @@ ConfigStore.instance().store(
 
 
 @dataclass
-class Job:
-    """One run of a sweep: what was asked for, and what became of it."""
-
-    number: int
-    overrides: list[str]
-    composed: DictConfig
-    config: Config
-    folder: Path | None = None
-    status: Status | None = None
-
-    @property
-    def label(self) -> str:
-        return " ".join(o for o in self.overrides if not o.startswith(("sweep=", "study=")))
-
-
 class IsolatedLauncher(Launcher):
-    """Runs the jobs of a sweep one after the other, each in its own process."""
+    """Runs the jobs of a sweep in processes of their own. See IsolatedLauncherConfig for the arguments."""
+
+    jobs: int
+    on_failure: Literal["continue", "stop"]
+    dry_run: bool
+    gpus: Any
+    patience: float
+    objective: str | None
+    worst: float
+    study: Study | None = field(default=None, init=False)
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.context, self.config = hydra_context, config
+        _check_writable(Path(config.hydra.sweep.dir))  # before Hydra's sweeper writes its own record there
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        jobs = self._check(job_overrides, initial_job_idx)
-        returns = []
+        """Run these jobs to their ends. A sweeper that learns from results calls this again and again."""
+        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            raise UserError("a sweep starts its own processes; start it without torchrun and give trainer.devices=<n>.")
+        if self.jobs < 1:
+            raise UserError(f"jobs={self.jobs} must be greater than zero.")
+        if self.on_failure not in ON_FAILURE:
+            raise UserError(f"on_failure={self.on_failure} is not known; choose one of {', '.join(ON_FAILURE)}.")
+        name = self.study.folder.name if self.study else None
+        jobs = compose_jobs(self.context.config_loader, self.config, job_overrides, initial_job_idx, name)
+        gpus = self._gpus(jobs)
+        self.study = self.study or open_study(jobs[0], sys.argv)
+        link(jobs, self.study.jobs)
+        self.study.jobs += jobs
+        look_ahead(jobs)
+        if self.dry_run:
+            print(listing(jobs))
+        else:
+            self._run(jobs, gpus)
+        return [self._as_return(job) for job in jobs]
+
+    def _gpus(self, jobs: Sequence[Job]) -> list[str]:
+        if all(job.config.trainer.accelerator == "cpu" for job in jobs):
+            return []
+        gpus = find_gpus(self.gpus, os.environ)
         for job in jobs:
-            self._run(job, len(jobs))
-            write_study(jobs)
-            returns.append(_as_return(job))
-        print(summary(jobs))
-        if any(job.status is not None and job.status.state in ("failed", "preempted") for job in jobs):
-            sys.exit(1)
-        return returns
-
-    def _check(self, job_overrides: Sequence[Sequence[str]], first: int) -> list[Job]:
-        """Compose and check every job before any starts; a bad one stops the sweep with one sentence."""
-        study = study_name(job_overrides)
-        jobs = []
-        for number, given in enumerate(job_overrides, first):
-            overrides = list(given)
-            composed = self.context.config_loader.load_sweep_config(self.config, overrides)
-            if composed.study is None:
-                overrides.append(f"study='{study}'")
-                composed.study = study
-            with open_dict(composed):
-                composed.hydra.job.id = composed.hydra.job.num = number
             try:
-                jobs.append(Job(number, overrides, composed, typed(composed)))
+                gpus_needed(job.config, gpus)
             except UserError as error:
-                raise UserError(f"job {number} ({' '.join(given)}): {error}") from error
-        return jobs
+                raise UserError(f"job {job.number}: {error}") from error
+        return gpus
 
-    def _run(self, job: Job, total: int) -> None:
-        HydraConfig.instance().set_config(job.composed)
-        print(f"[{job.number + 1}/{total}] {job.label}", flush=True)
-        task = filter_overrides(job.overrides)
-        try:
-            job.folder = locate_run(job.config, task).folder
-        except UserError as error:
-            job.status = Status("skipped", str(error))
-            print(f"    skipped: {error}", flush=True)
-            return
-        started = time.time()
-        environment = {key: value for key, value in os.environ.items() if key not in RANK_VARIABLES}
-        command = [sys.executable, sys.argv[0], *task, "hydra.mode=RUN"]
-        code = subprocess.run(command, env=environment).returncode
-        job.status = read_status(job.folder) or Status("failed", f"exit code {code} before it wrote a status")
-        if code != 0 and job.status.state in ("running", "done"):
-            # Killed before it could say so, or failed after it was done: the record must not look alive.
-            job.status.state, job.status.reason = "failed", f"the process ended with exit code {code}"
-            job.status.write(job.folder)
-        print(f"    {job.status.state} after {time.time() - started:.0f} s: {job.folder}", flush=True)
+    def _run(self, jobs: Sequence[Job], gpus: Sequence[str]) -> None:
+        assert self.study is not None
+        display = show(self.study.label, min(self.jobs, len(jobs)))
+        with lock_run(self.study.folder), display:
+            self.study.write()
+            command = [sys.executable, sys.argv[0], *self._config_folders()]
+            size = min(self.jobs, len(jobs))
+            pool = Pool(self.study, display, command, size, self.on_failure, gpus, self.patience)
+            pool.run(jobs)
+            display.say(self.study.summary(jobs))
+        stopped = self.on_failure == "stop" and any(job.state == "failed" for job in jobs)
+        code = PREEMPTED if pool.interrupted else _exit_code(jobs)
+        if pool.interrupted or stopped or (code != DONE and self._asked_once()):
+            sys.exit(code)
 
+    def _config_folders(self) -> list[str]:
+        """A folder of the user's own configurations, which the jobs need as well."""
+        sources = self.config.hydra.runtime.config_sources
+        return [f"--config-dir={source.path}" for source in sources if source.provider == "command-line"]
 
-def study_name(job_overrides: Sequence[Sequence[str]]) -> str:
-    """A name from the choices that vary in the sweep, the same for the same command: `loss,optim-1a2b3c4d`."""
-    constant = set.intersection(*(set(job) for job in job_overrides))
-    varying = dict.fromkeys(o.partition("=")[0] for job in job_overrides for o in job if o not in constant)
-    digest = hashlib.sha256(json.dumps([sorted(job) for job in job_overrides]).encode()).hexdigest()[:8]
-    return f"{','.join(varying) or 'sweep'}-{digest}"
+    def _asked_once(self) -> bool:
+        """Whether no more jobs will come: others do not have to suffer from the exit code of these."""
+        sweeper = self.config.hydra.sweeper
+        return str(sweeper._target_).endswith("BasicSweeper") and sweeper.max_batch_size is None
 
+    def _as_return(self, job: Job) -> JobReturn:
+        result = JobReturn(overrides=job.overrides, cfg=job.composed, hydra_cfg=job.composed.hydra)
+        result.working_dir = str(job.folder)
+        result.status = JobStatus.COMPLETED
+        result.return_value = self._result(job)
+        return result
 
-def write_study(jobs: Sequence[Job]) -> None:
-    """outputs/<study>/study.json: one record a job, rewritten after every job."""
-    folder = study_directory(jobs[0].config)
-    records = [
-        {
-            "job": job.number,
-            "overrides": job.overrides,
-            "folder": job.folder.name if job.folder else None,
-            **(asdict(job.status) if job.status else {"state": "waiting"}),
-        }
-        for job in jobs
-    ]
-    write_atomically(folder / "study.json", json.dumps({"jobs": records}, indent=1) + "\n")
-
-
-def summary(jobs: Sequence[Job]) -> str:
-    """The sweep's result as a table for the terminal."""
-    rows = [("state", "images", "scores", "job")]
-    for job in jobs:
-        status = job.status or Status("skipped")
-        scores = " ".join(f"{key} {value:.3f}" for key, value in status.scores.items())
-        rows.append((status.state, str(status.images), scores or status.reason[:60], job.label))
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)) for row in rows]
-    return "\n".join([*lines, f"study: {study_directory(jobs[0].config)}"])
+    def _result(self, job: Job) -> dict[str, float] | float:
+        """What a sweeper is told: never NaN, which it would take for a trial that says nothing."""
+        scores = job.status.scores if job.status else {}
+        if self.objective is None:
+            return dict(scores)
+        if job.state != "done":
+            return self.worst
+        if self.objective not in scores:
+            known = ", ".join(scores) or "none"
+            raise UserError(f"hydra.launcher.objective={self.objective} is no score of {job.name}; it has: {known}.")
+        score = scores[self.objective]
+        return score if math.isfinite(score) else self.worst
 
 
-def _as_return(job: Job) -> JobReturn:
-    result = JobReturn(overrides=job.overrides, cfg=job.composed, hydra_cfg=job.composed.hydra)
-    result.working_dir = str(job.folder)
-    result.status = JobStatus.COMPLETED
-    result.return_value = dict(job.status.scores) if job.status else {}
-    return result
+def _check_writable(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        reason = None if os.access(folder, os.W_OK) else "Permission denied"
+    except OSError as error:
+        reason = error.strerror
+    if reason:
+        raise UserError(f"{folder} cannot be written ({reason}); choose another place with outputs=<folder>.")
+
+
+def _exit_code(jobs: Sequence[Job]) -> int:
+    """0 where every row of the study has its result: nothing would be left for the same command to do."""
+    if any(job.state == "failed" for job in jobs):
+        return FAILED
+    if any(job.state == "preempted" for job in jobs):
+        return PREEMPTED
+    settled = [job for job in jobs if job.state != "skipped" or (job.parent and job.parent.state in BY_VERDICT)]
+    return DONE if len(settled) == len(jobs) else FAILED

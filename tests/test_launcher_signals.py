@@ -1,0 +1,76 @@
+"""Stopping a sweep: by Ctrl-C, by a scheduler, and by kill -9 of the launcher itself."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from launcher_support import Sweep, alive, until
+
+SLOW = {0: "slow", 1: "slow"}
+
+
+def running(sweep: Sweep) -> list[int]:
+    """The processes of both jobs, once both have shown eight images."""
+
+    def ready() -> bool:
+        found = [*sweep.study.glob("*/status.json")] if sweep.study.exists() else []
+        return len(found) == 2 and all(sweep.status(seed)["images"] == 8 for seed in (0, 1))
+
+    until(ready)
+    return [sweep.status(seed)["pid"] for seed in (0, 1)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_the_jobs_which_save_first_and_the_same_command_goes_on(tmp_path, number):
+    sweep = Sweep(tmp_path, "seed=0,1,2", "jobs=2", ways=SLOW)
+    launcher = sweep.start()
+    jobs = running(sweep)
+    launcher.send_signal(number)
+    output, _ = launcher.communicate(timeout=300)
+    assert launcher.returncode == 75, output
+    assert sweep.states() == ["preempted", "preempted", "waiting"] and not sweep.record()["finished"]
+    assert [sweep.status(seed)["state"] for seed in (0, 1)] == ["preempted", "preempted"]
+    assert not any(alive(pid) for pid in jobs)
+    if number == signal.SIGINT:
+        again = Sweep(tmp_path, "seed=0,1,2", "jobs=2").run()
+        assert again.code == 0 and again.states() == ["done"] * 3
+
+
+def test_a_second_signal_kills_jobs_that_do_not_end(tmp_path):
+    sweep = Sweep(tmp_path, "seed=0,1", "jobs=2", ways={0: "slow", 1: "deaf"})
+    launcher = sweep.start()
+    running(sweep)
+    launcher.send_signal(signal.SIGINT)
+    until(lambda: sweep.states()[0] == "preempted")
+    assert alive(sweep.status(1)["pid"])
+    time.sleep(1.1)  # two signals within a second are one wish, passed on twice
+    launcher.send_signal(signal.SIGINT)
+    output, _ = launcher.communicate(timeout=300)
+    assert launcher.returncode == 75, output
+    assert sweep.states() == ["preempted", "preempted"] and sweep.status(1)["state"] == "preempted"
+    assert not alive(sweep.status(1)["pid"])
+
+
+def test_jobs_save_and_end_when_their_launcher_is_killed(tmp_path):
+    sweep = Sweep(tmp_path, "seed=0,1", "jobs=2", ways=SLOW)
+    launcher = sweep.start()
+    jobs = running(sweep)
+    launcher.kill()
+    until(lambda: not any(alive(pid) for pid in jobs))
+    launcher.wait()
+    assert [sweep.status(seed)["state"] for seed in (0, 1)] == ["preempted", "preempted"]
+    again = Sweep(tmp_path, "seed=0,1").run()
+    assert again.code == 0 and again.states() == ["done", "done"]
+
+
+def test_a_job_stopped_by_hand_does_not_end_the_sweep(tmp_path):
+    sweep = Sweep(tmp_path, "seed=0,1,2", "jobs=2", ways=SLOW)
+    launcher = sweep.start()
+    first, second = running(sweep)
+    os.kill(first, signal.SIGTERM)
+    until(lambda: sweep.states()[2] == "done")
+    os.kill(second, signal.SIGKILL)
+    launcher.communicate(timeout=300)
+    assert launcher.returncode == 1 and sweep.states() == ["preempted", "failed", "done"]
