@@ -11,7 +11,7 @@ from torch import Tensor
 from stackgan.data.batches import gather_windows
 from stackgan.data.store import ImageStore
 from stackgan.data.views import sample_captions
-from stackgan.reporting.grid import Column, draw_grid
+from stackgan.reporting.grid import Column, draw_grid, save_grid
 from stackgan.text.table import EmbeddingTable
 from stackgan.training.callbacks import crossed
 from stackgan.training.module import TextToImageGAN
@@ -57,8 +57,7 @@ class SampleGrids(pl.Callback):
                      for text, part in zip(self.text.split(8), noise.split(8), strict=True)]  # fmt: skip
             page = self._page(torch.cat(fakes), module)
             path = self.folder / f"{module.images_seen:09d}.png"
-            self.folder.mkdir(parents=True, exist_ok=True)
-            page.save(path)
+            save_grid(page, path)
             self.last = path
             for logger in trainer.loggers:
                 if hasattr(logger, "log_image"):

@@ -1,0 +1,231 @@
+"""What may stand in one table, and in one column of it.
+
+Runs are compared within a stage and a data set. Scores share a column only if their whole protocol is the same: another
+network, another number of pictures or splits makes another number.
+"""
+
+import statistics
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from stackgan.evaluation.record import ProtocolRecord
+from stackgan.reporting.page.collect import RunRecord
+from stackgan.reporting.page.files import number, text, whole
+from stackgan.reporting.page.words import direction, stage_title
+from stackgan.signature import IGNORED, IGNORED_KEYS
+
+# Keys in which the seeds of one setting may differ, and keys in which a difference between settings says nothing about results.
+NOT_A_SETTING = {
+    *IGNORED,
+    *(f"{group}.{key}" for group, keys in IGNORED_KEYS.items() for key in keys),
+    "seed",
+    "stage.name",
+    "health",
+}
+NO_DIFFERENCE = {
+    "outputs",
+    "study",
+    "stage_one",
+    "variant",
+    "logger",
+    "jobs",
+    "on_failure",
+    "dry_run",
+    "seed",
+    "stage.name",
+    "data.cache",
+}
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How a score was made: a record without its values."""
+
+    metric: str
+    network: str = ""
+    weights: str = ""
+    resize: str = ""
+    samples: int = 0
+    real_samples: int = 0
+    splits: int = 0
+    seed: int = 0
+    captions: str = ""
+    generator: str = ""
+    recorded: bool = True
+
+    @classmethod
+    def of(cls, record: ProtocolRecord) -> "Protocol":
+        """A record's protocol."""
+        return cls(
+            text(record.metric), text(record.network), text(record.weights), text(record.resize), whole(record.samples),
+            whole(record.real_samples), whole(record.splits), whole(record.seed), text(record.captions), text(record.generator),
+        )  # fmt: skip
+
+    @property
+    def short(self) -> str:
+        """What tells most of the columns of one metric apart."""
+        if not self.recorded:
+            return "protocol not recorded"
+        splits = f", {self.splits} splits" if self.splits > 1 else ""
+        return f"{self.captions}, {self.samples:,} pictures{splits}"
+
+    @property
+    def sentence(self) -> str:
+        """Everything that must be equal for two values to be compared."""
+        if not self.recorded:
+            return "as the run's status quotes it; how it was measured is not in evaluation.json"
+        return (
+            f"{self.network} (weights {self.weights or 'not recorded'}), {self.samples:,} pictures of {self.captions} captions, "
+            f"{self.real_samples:,} real pictures, {self.splits} splits or subsets, seed {self.seed}, resize {self.resize}, "
+            f"{'averaged' if self.generator == 'ema' else self.generator} generator"
+        )
+
+
+@dataclass(frozen=True)
+class Score:
+    """One value of a column."""
+
+    value: float
+    std: float | None  # over splits or subsets
+    real: float | None  # the same of real pictures
+    images: int
+
+
+@dataclass
+class Column:
+    """The scores of one protocol, by the key of the run."""
+
+    protocol: Protocol
+    scores: dict[str, Score] = field(default_factory=dict)
+
+    @property
+    def real(self) -> float | None:
+        """What real pictures score, where all runs agree on it."""
+        values = {score.real for score in self.scores.values()}
+        return values.pop() if len(values) == 1 else None
+
+    @property
+    def best(self) -> str | None:
+        """The key of the run with the best score; None for a lone score, or one of which more is not known to be better."""
+        way = direction(self.protocol.metric)
+        if way == 0 or len(self.scores) < 2:
+            return None
+        return max(self.scores, key=lambda key: way * self.scores[key].value)
+
+
+@dataclass(frozen=True)
+class SeedRow:
+    """One setting over its seeds: (mean, standard deviation over seeds or None, number of seeds) for each column, or None."""
+
+    label: str
+    states: dict[str, int]
+    means: list[tuple[float, float | None, int] | None]
+
+
+@dataclass
+class Group:
+    """Runs that may be compared: one stage, one data set."""
+
+    stage: str
+    fingerprint: str
+    runs: list[RunRecord]
+    columns: list[Column]
+    alone: bool = True  # no other group has its stage
+
+    @property
+    def title(self) -> str:
+        """Stage, size and data."""
+        config = next((run.config for run in self.runs if run.config), {})
+        size = whole(config.get(f"scale.{self.stage}.image_size"))
+        data = "" if self.alone else f"data {self.fingerprint[:6] or 'not recorded'}"
+        parts = [stage_title(self.stage), f"{size} x {size}" if size else "", text(config.get("data.name")), data]
+        return ", ".join(part for part in parts if part)
+
+    @property
+    def seeds(self) -> list[SeedRow]:
+        """A row for each setting, if any has more than one seed."""
+        settings: dict[tuple[str, Any], list[RunRecord]] = {}
+        for run in self.runs:
+            settings.setdefault((run.label, setting(run)), []).append(run)
+        if all(len(runs) < 2 for runs in settings.values()):
+            return []
+        return [
+            SeedRow(label, dict(Counter(run.state for run in runs)), [_mean(column, runs) for column in self.columns])
+            for (label, _), runs in settings.items()
+        ]
+
+
+def _mean(column: Column, runs: Sequence[RunRecord]) -> tuple[float, float | None, int] | None:
+    values = [column.scores[run.key].value for run in runs if run.key in column.scores]
+    if not values:
+        return None
+    return statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None, len(values)
+
+
+def setting(run: RunRecord) -> frozenset[tuple[str, str]]:
+    """Everything about a run that its seeds share."""
+    return frozenset((key, text(value)) for key, value in run.config.items() if not _among(key, NOT_A_SETTING))
+
+
+def groups(runs: Sequence[RunRecord]) -> list[Group]:
+    """The runs in groups that may be compared, Stage I first. A run that has not begun stands with the others of its stage."""
+    usual: dict[str, Counter[str]] = {}
+    for run in runs:
+        if run.fingerprint:
+            usual.setdefault(run.stage, Counter())[run.fingerprint] += 1
+    places: dict[tuple[str, str], list[RunRecord]] = {}
+    for run in runs:
+        most = usual.get(run.stage, Counter({"": 1})).most_common(1)[0][0]
+        places.setdefault((run.stage, run.fingerprint or most), []).append(run)
+    order = sorted(places, key=lambda place: ("one", "two").index(place[0]) if place[0] in ("one", "two") else 2)
+    stages = Counter(stage for stage, _ in places)
+    return [Group(*place, places[place], columns(places[place]), stages[place[0]] == 1) for place in order]
+
+
+def columns(runs: Sequence[RunRecord]) -> list[Column]:
+    """One column a protocol: the latest score of each run. Test captions first, validation captions last."""
+    found: dict[Protocol, Column] = {}
+    for run in runs:
+        for record in run.records:
+            protocol = Protocol.of(record)
+            scores = found.setdefault(protocol, Column(protocol)).scores
+            if run.key not in scores or scores[run.key].images <= record.images:
+                value = float(record.value)
+                scores[run.key] = Score(value, number(record.std), number(record.real), whole(record.images))
+        measured = {record.metric for record in run.records}
+        for metric, value in run.scores.items():
+            if metric.partition("/")[0] not in measured:
+                protocol = Protocol(metric, recorded=False)
+                found.setdefault(protocol, Column(protocol)).scores[run.key] = Score(value, None, None, run.images)
+    return sorted(
+        found.values(), key=lambda column: (column.protocol.captions == "validation", not column.protocol.recorded)
+    )
+
+
+def differences(runs: Sequence[RunRecord]) -> tuple[list[str], list[tuple[str, list[str]]]]:
+    """What the configurations do not share: the settings, and for each key its value in each of them."""
+    labels = list(dict.fromkeys(run.label for run in runs if run.config))
+    values: dict[str, dict[str, dict[str, None]]] = {}
+    for run in runs:
+        for key, value in run.config.items():
+            if not _among(key, NO_DIFFERENCE) and _concerns(key, run.stage):
+                shown = "null" if value is None else str(value).lower() if isinstance(value, bool) else text(value)
+                values.setdefault(key, {}).setdefault(run.label, {})[shown] = None
+    differing = {
+        key: by_label for key, by_label in values.items() if len({tuple(shown) for shown in by_label.values()}) > 1
+    }
+    return labels, [
+        (key, [" | ".join(shown.get(label, ["-"])) for label in labels]) for key, shown in differing.items()
+    ]
+
+
+def _among(key: str, keys: set[str]) -> bool:
+    return key in keys or key.partition(".")[0] in keys
+
+
+def _concerns(key: str, stage: str) -> bool:
+    """Whether a key of scale.one / scale.two is about this stage."""
+    other = {"one": "scale.two.", "two": "scale.one."}.get(stage)
+    return other is None or not key.startswith(other)

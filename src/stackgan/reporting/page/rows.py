@@ -1,0 +1,154 @@
+"""A run in words and short numbers, for the tables of the page and of report.md."""
+
+import math
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from stackgan.command_line import PATHS
+from stackgan.reporting.page.collect import RunRecord, Verdict
+from stackgan.reporting.page.files import number, text
+from stackgan.reporting.page.words import BROKEN, VERDICT_MEANINGS
+
+
+@dataclass(frozen=True)
+class Choices:
+    """The study's five groups as short texts."""
+
+    norm: str
+    optim: str
+    loss: str
+    dropout: str
+    lr: str
+
+
+def choices(run: RunRecord) -> Choices:
+    """What a run's configuration chose; "" where it has none."""
+    config = {key: text(value) for key, value in run.config.items()}
+    if not config:
+        return Choices("", "", "", "", "")
+    norms = [config.get("norm.generator", ""), config.get("norm.discriminator", "")]
+    dropout = number(config.get("dropout.rate")) or 0.0
+    return Choices(
+        norm=norms[0] if norms[0] == norms[1] else " / ".join(norms),
+        optim=config.get("optim.name", ""),
+        loss=_loss(config),
+        dropout=f"{dropout:g}" if dropout else "off",
+        lr=_learning_rate(config),
+    )
+
+
+def _loss(config: dict[str, str]) -> str:
+    parts = [config.get("loss.name", "")]
+    if config.get("loss.penalty", "none") not in ("none", ""):
+        parts.append(f"+ {config['loss.penalty']}")
+    if number(config.get("loss.clip")):
+        parts.append(f"clip {config['loss.clip']}")
+    return " ".join(parts)
+
+
+def _learning_rate(config: dict[str, str]) -> str:
+    rates = [short(number(config.get(f"lr.{part}"))) for part in ("generator", "discriminator")]
+    schedule = ""
+    if number(config.get("lr.halve_every_epochs")):
+        schedule = f", halved every {config['lr.halve_every_epochs']} epochs"
+    elif config.get("lr.cosine") == "True":
+        schedule = ", cosine"
+    return (rates[0] if rates[0] == rates[1] else " / ".join(rates)) + schedule
+
+
+def short(value: float | None) -> str:
+    """A number in four digits: 0.0002 is 2e-4; "" for None."""
+    if value is None:
+        return ""
+    if value and abs(value) < 0.01:
+        mantissa, _, exponent = f"{value:.3e}".partition("e")
+        return f"{float(mantissa):g}e{int(exponent)}"
+    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
+
+
+def measured(value: float, std: float | None) -> tuple[str, str]:
+    """A value and its deviation as texts: the deviation in two digits, the value as far as those go."""
+    if std is None or std <= 0 or not math.isfinite(std):
+        return short(value), "" if std is None else short(std)
+    decimals = max(0, 1 - math.floor(math.log10(std)))
+    if decimals > 5:
+        return short(value), short(std)
+    return f"{value:,.{decimals}f}", f"{std:,.{decimals}f}"
+
+
+def duration(seconds: float) -> str:
+    """Hours and minutes: 1:05; seconds below a minute."""
+    if seconds <= 0:
+        return ""
+    return f"{seconds:.0f} s" if seconds < 60 else f"{int(seconds // 3600)}:{int(seconds % 3600 // 60):02d}"
+
+
+def epochs(run: RunRecord) -> float | None:
+    """Passes over the training pictures; None where their number is not recorded."""
+    return run.images / run.train_images if run.train_images else None
+
+
+def explain(verdict: Verdict) -> str:
+    """What a verdict means and when it was seen, without its name. The monitor's sentence has its numbers; without one they follow."""
+    sentence = verdict.sentence or VERDICT_MEANINGS.get(verdict.name, "")
+    if not verdict.sentence and verdict.value is not None:
+        limit = f", threshold {short(verdict.threshold)}" if verdict.threshold is not None else ""
+        sentence += f" ({short(verdict.value)}{limit})"
+    parts = [_sentence(sentence)]
+    if verdict.images is not None:
+        until = "on" if verdict.until is None else f"until {verdict.until:,}"
+        parts.append(f"Seen from {verdict.images:,} images {until}.")
+    return " ".join(part for part in parts if part)
+
+
+def reason(run: RunRecord) -> str:
+    """Why a run is in its state, as a sentence; "" where nobody said."""
+    return _sentence(run.reason)
+
+
+def _sentence(words: str) -> str:
+    words = words.strip().rstrip(" .:")
+    return f"{words[:1].upper()}{words[1:]}." if words else ""
+
+
+def judgement(run: RunRecord) -> str:
+    """Reason and verdicts in full."""
+    told = [f"{verdict.name}: {explain(verdict)}" for verdict in run.verdicts]
+    return " ".join(part for part in (reason(run), *told) if part)
+
+
+def broke(run: RunRecord) -> int | None:
+    """Images at which a run ended before its time, or at which something was first seen to go wrong."""
+    seen = [verdict.images for verdict in run.verdicts if verdict.images is not None]
+    if seen:
+        return min(seen)
+    return run.images if run.state in BROKEN else None
+
+
+def watched(run: RunRecord) -> bool:
+    """Whether its health was measured, so that no verdict means that nothing was seen."""
+    return any(key.startswith("health/") for row in run.rows for key in row)
+
+
+def command(run: RunRecord) -> str:
+    """The command that makes the run again, or goes on with it; "" where its choices are not recorded."""
+    if not run.overrides and not run.config:
+        return ""
+    alone = ["hydra.mode=RUN"] if any(override.startswith("sweep=") for override in run.overrides) else []
+    return shell(["python", "src/train.py", *run.overrides, *alone])
+
+
+def shell(arguments: Sequence[str]) -> str:
+    """Arguments as one line for a shell, with as few quotes as will do."""
+    return " ".join(_quoted(argument) for argument in arguments)
+
+
+def _quoted(argument: str) -> str:
+    key, equals, value = argument.partition("=")
+    if equals and key in PATHS and len(value) > 1 and value[0] == value[-1] == "'" and "'" not in value[1:-1]:
+        argument = f"{key}={value[1:-1]}"  # the scripts put these quotes round paths themselves
+    quoted = shlex.quote(argument)
+    if quoted.count("'") > 2 and not any(c in argument for c in '"$`\\!\n'):
+        return f'"{argument}"'
+    return quoted
