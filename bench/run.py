@@ -24,8 +24,8 @@ from stackgan.config import PROJECT, Config, register, stage_scale, typed
 from stackgan.data.batches import BatchStream
 from stackgan.data.crop import reference_crop
 from stackgan.data.cub import read_cub
-from stackgan.experiment import prepare_process
 from stackgan.inputs import cub_root, prepare_inputs
+from stackgan.process import prepare_process
 
 WARM_UP, STEPS = 20, 100
 

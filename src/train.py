@@ -5,24 +5,34 @@ python src/train.py variant=recipe                        the recipe that draws 
 python src/train.py stage=two                             Stage II on top of the finished Stage I with the same settings
 python src/train.py -m loss=wgan,bce optim=adam,rmsprop   every combination, one process each
 python src/train.py sweep=six_variants                    the study
+python src/train.py sweep=six_variants dry_run=true       what it would do
 python src/train.py --cfg job                             show the configuration; --help lists the choices
 """
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from stackgan.command_line import PATHS, run_script, user_errors
 from stackgan.config import typed
+from stackgan.errors import UserError
+from stackgan.hosted import run_hosted
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="config")
-def main(composed: DictConfig) -> None:
+def main(composed: DictConfig) -> dict[str, float]:
+    hydra_config = HydraConfig.get()
+    overrides = list(hydra_config.overrides.task)
+    if hydra_config.mode is RunMode.MULTIRUN:  # our own launcher gives every job a process with a command of its own
+        return run_hosted(typed(composed), overrides)
     with user_errors():
         config = typed(composed)
+        if config.dry_run:
+            raise UserError("dry_run=true lists the jobs of a sweep; add -m to list a single run as one.")
         from stackgan.experiment import run  # imports torch: only once the configuration is known to be good
 
-        raise SystemExit(run(config, list(HydraConfig.get().overrides.task)))
+        raise SystemExit(run(config, overrides))
 
 
 if __name__ == "__main__":

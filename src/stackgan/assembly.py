@@ -2,13 +2,18 @@
 
 import math
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
 
-from stackgan.config import Config, stage_scale
+from stackgan.config import Config, requested_budget, stage_scale
+from stackgan.data.batches import BatchStream
+from stackgan.evaluation.during_training import InceptionScores, ScorePlan
+from stackgan.evaluation.feature_networks import build_feature_network
+from stackgan.health.monitor import HealthSettings
 from stackgan.inputs import Inputs
 from stackgan.losses.adversarial import AdversarialLoss
 from stackgan.losses.build import build_loss
@@ -30,9 +35,7 @@ AUGMENT_BELOW = 2_000  # training pictures: data.augment=auto
 def image_budget(config: Config, training_images: int) -> int:
     """Images to show to the discriminator: a whole number of batches."""
     scale = stage_scale(config)
-    images, epochs = config.images, config.epochs
-    if images is None and epochs is None:
-        images, epochs = scale.images, scale.epochs
+    images, epochs = requested_budget(config)
     if images is None:
         images = int(epochs or 0) * training_images
     return math.ceil(images / scale.batch_size) * scale.batch_size
@@ -133,6 +136,53 @@ def build_step_settings(config: Config, inputs: Inputs, budget: int) -> StepSett
         ema_half_life=config.scale.ema_half_life,
         augment=config.data.augment == "on" or (config.data.augment == "auto" and few),
         fresh_noise=config.arch.fresh_noise,
+    )
+
+
+def build_health_settings(config: Config) -> HealthSettings:
+    """Thresholds and policy of the health monitor."""
+    health = config.health
+    return HealthSettings(
+        thresholds=asdict(health.thresholds),
+        policy=health.policy,
+        acts_on=tuple(health.acts_on),
+        every=health.every,
+        warm_up=health.warm_up,
+        patience=health.patience,
+        rollbacks=health.rollbacks,
+        rollback_lr=health.rollback_lr,
+    )
+
+
+def build_scores(config: Config, run: Path, inputs: Inputs) -> InceptionScores:
+    """The scores while the run goes on and at its end."""
+    evaluation = config.evaluation
+    network = build_feature_network(evaluation.network, evaluation.inception_weights)
+    plan = ScorePlan(
+        evaluation.every, evaluation.samples, evaluation.final_samples,
+        evaluation.splits, evaluation.batch_size, evaluation.seed,
+    )  # fmt: skip
+    return InceptionScores(run, inputs.store, inputs.table, network, plan)
+
+
+def build_stream(config: Config, inputs: Inputs, budget: int, trainer: pl.Trainer, start: int) -> BatchStream:
+    """The training batches of this rank from step `start` on."""
+    scale = stage_scale(config)
+    return BatchStream(
+        inputs.store,
+        inputs.table,
+        image_size=scale.image_size,
+        batch_size=scale.batch_size,
+        seed=config.seed,
+        start=start,
+        steps=budget // scale.batch_size,
+        rank=trainer.global_rank,
+        world_size=trainer.world_size,
+        captions_per_image=config.text.captions_per_image,
+        mismatch=config.loss.mismatch,  # type: ignore[arg-type]
+        wrong_texts=config.loss.wrong_texts,
+        crop=config.data.crop,
+        flip=config.data.flip,
     )
 
 

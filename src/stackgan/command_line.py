@@ -12,8 +12,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from stackgan.config import one_sentence, register
 from stackgan.errors import UserError
+from stackgan.lifeline import hold_lifeline
 
 FAILED, BAD_INPUT = 1, 2
+EXTRA = "pip install -c requirements/constraints.txt -e '.[sweep]'"
 PATHS = (
     "stage_one",
     "data.root",
@@ -31,6 +33,7 @@ def run_script(main: Callable[[], None], literal: Sequence[str] = ()) -> None:
     `literal` names the keys whose values are paths or free text: they are taken as they stand, with commas, equals signs
     and brackets, which Hydra's grammar would read as something else (run folders have such names).
     """
+    hold_lifeline()
     sys.argv[1:] = [quote_literal(argument, literal) for argument in sys.argv[1:]]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions reach us whole, so that they can be told in our words
     register()
@@ -41,7 +44,9 @@ def run_script(main: Callable[[], None], literal: Sequence[str] = ()) -> None:
         _stop(hydra_sentence(error))
     except OmegaConfBaseException as error:
         _stop(one_sentence(error))
-    except Exception:
+    except Exception as error:
+        if str(error).startswith("Unknown plugin class"):  # Hydra's word for a launcher whose package is missing
+            _stop(f"the package of this hydra/launcher or hydra/sweeper is missing: {EXTRA}.")
         traceback.print_exc()
         sys.exit(FAILED)
 
@@ -74,7 +79,8 @@ def hydra_sentence(error: HydraException) -> str:
     missing = re.search(r"Could not find '([\w/]+)/([^'/]*)'\s+Available options in '.*?':\n((?:\t.*\n?)*)", text)
     if missing:
         group, choice, options = missing.groups()
-        return f"{group}={choice} is not known; choose one of {', '.join(options.split())}."
+        more = f", or install more: {EXTRA}" if group.startswith("hydra/") else ""
+        return f"{group}={choice} is not known; choose one of {', '.join(options.split())}{more}."
     unknown = re.search(r"Could not override '([^']+)'", text)
     if unknown:
         return f"{unknown[1]} is not a setting; --cfg job lists them all."

@@ -13,15 +13,17 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from stackgan.errors import UserError
+from stackgan.health.names import POLICIES, VERDICTS
 from stackgan.losses.names import LOSSES, PENALTIES
 from stackgan.networks.architecture import ARCHITECTURES, DISCRIMINATOR_NORMS, GENERATOR_NORMS, INITS
 
 PROJECT = Path(__file__).resolve().parents[2]
+ON_FAILURE = ("continue", "stop")
 
 
 @dataclass
 class Data:
-    name: str = MISSING  # birds | cub | folder
+    name: str = MISSING  # birds | cub | emoji | folder
     root: str | None = None
     archive: str | None = None
     download: bool = False
@@ -151,6 +153,7 @@ class Logger:
     log_every: int = MISSING
     samples_every: int = MISSING
     checkpoint_minutes: float = 10.0
+    checkpoint_images: int | None = None
     progress: bool = True
 
 
@@ -168,6 +171,33 @@ class Evaluation:
 
 
 @dataclass
+class Thresholds:
+    nan: float | None = 0.5
+    diverging: float | None = 50.0
+    discriminator_wins: float | None = 0.02
+    generator_wins: float | None = 0.35
+    black: float | None = 0.1
+    mode_collapse: float | None = 0.03
+    ignores_text: float | None = 0.03
+    white_border: float | None = 0.5
+
+
+@dataclass
+class Health:
+    name: str = "default"
+    policy: str = "warn"  # warn | stop | rollback
+    acts_on: list[str] = field(default_factory=list)
+    every: int = 10_000
+    captions: int = 12
+    noises: int = 4
+    warm_up: int = 10_000
+    patience: int = 2
+    rollbacks: int = 3
+    rollback_lr: float = 0.5
+    thresholds: Thresholds = field(default_factory=Thresholds)
+
+
+@dataclass
 class Config:
     data: Data = field(default_factory=Data)
     text: Text = field(default_factory=Text)
@@ -182,6 +212,7 @@ class Config:
     trainer: Trainer = field(default_factory=Trainer)
     logger: Logger = field(default_factory=Logger)
     evaluation: Evaluation = field(default_factory=Evaluation)
+    health: Health = field(default_factory=Health)
     variant: str | None = None
     stage_one: str = "auto"
     images: int | None = None
@@ -189,6 +220,17 @@ class Config:
     seed: int = 0
     study: str | None = None
     outputs: str = MISSING
+    jobs: int = 1
+    on_failure: str = "continue"  # continue | stop
+    dry_run: bool = False
+
+
+def requested_budget(config: Config) -> tuple[int | None, int | None]:
+    """The budget as (images, epochs), one of them None: what the command says, else what the scale says."""
+    if config.images is not None or config.epochs is not None:
+        return config.images, config.epochs
+    scale = stage_scale(config)
+    return scale.images, None if scale.images is not None else scale.epochs
 
 
 def register() -> None:
@@ -238,7 +280,7 @@ def one_sentence(error: OmegaConfBaseException) -> str:
 
 
 CHOICES: dict[str, tuple[Any, ...]] = {
-    "data.name": ("birds", "cub", "folder"),
+    "data.name": ("birds", "cub", "emoji", "folder"),
     "data.split": ("class", "image", "all"),
     "data.captions": ("auto", "text", "attributes"),
     "data.resample": ("bilinear", "bicubic"),
@@ -258,6 +300,8 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "trainer.precision": ("auto", "32-true", "bf16-mixed", "64-true"),
     "logger.wandb": ("auto", "online", "offline", "disabled"),
     "evaluation.network": ("auto", "efflite0", "inception"),
+    "health.policy": POLICIES,
+    "on_failure": ON_FAILURE,
 }
 
 
@@ -266,6 +310,7 @@ def check(config: Config) -> None:
     _check_choices(config)
     _check_numbers(config)
     _check_combinations(config)
+    _check_health(config.health)
 
 
 def _value(config: Any, key: str) -> Any:
@@ -287,7 +332,7 @@ def _check_numbers(config: Config) -> None:
                 "scale.generator_channels", "scale.discriminator_channels", "scale.ema_half_life", "lr.generator",
                 "lr.discriminator", "logger.log_every", "logger.samples_every", "evaluation.every", "evaluation.samples",
                 "evaluation.final_samples", "evaluation.batch_size", "logger.checkpoint_minutes", "data.classes",
-                "data.images_per_class"]  # fmt: skip
+                "data.images_per_class", "data.picture_size", "jobs"]  # fmt: skip
     for stage in ("one", "two"):
         positive += [f"scale.{stage}.batch_size", f"scale.{stage}.image_size"]
         size = _value(config, f"scale.{stage}.image_size")
@@ -296,7 +341,15 @@ def _check_numbers(config: Config) -> None:
     for key in positive:
         if _value(config, key) <= 0:
             raise UserError(f"{key}={_value(config, key)} must be greater than zero.")
-    for key in ("images", "epochs", "loss.clip", "text.whiten", "optim.clip_norm", "lr.halve_every_epochs"):
+    for key in (
+        "images",
+        "epochs",
+        "loss.clip",
+        "text.whiten",
+        "optim.clip_norm",
+        "lr.halve_every_epochs",
+        "logger.checkpoint_images",
+    ):
         if _value(config, key) is not None and _value(config, key) <= 0:
             raise UserError(f"{key}={_value(config, key)} must be greater than zero (or null).")
     if not 0 <= config.dropout.rate < 1:
@@ -347,10 +400,20 @@ def _check_combinations(config: Config) -> None:
     _check_variant_stage(config)
 
 
+def _check_health(health: Health) -> None:
+    for key, least in (("every", 1), ("captions", 2), ("noises", 2), ("patience", 1), ("warm_up", 0), ("rollbacks", 0)):
+        if getattr(health, key) < least:
+            raise UserError(f"health.{key}={getattr(health, key)} must be at least {least}.")
+    if not 0 < health.rollback_lr <= 1:
+        raise UserError(f"health.rollback_lr={health.rollback_lr} must be above 0 and at most 1.")
+    for name in health.acts_on:
+        if name not in VERDICTS:
+            raise UserError(f"health.acts_on: {name} is no verdict; choose of {', '.join(VERDICTS)}.")
+
+
 def _check_variant_stage(config: Config) -> None:
     scale = stage_scale(config)
-    budgets = [config.images, config.epochs, scale.images, scale.epochs]
-    if all(budget is None for budget in budgets):
+    if requested_budget(config) == (None, None):
         raise UserError(f"no budget: give images=<n> or epochs=<n>, or set them in scale={config.scale.name}.")
     if "batch" in config.norm.generator and scale.batch_size // config.trainer.devices < 2:
         raise UserError("batch norm needs at least two pictures on each device; raise the batch size.")

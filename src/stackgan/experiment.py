@@ -1,44 +1,59 @@
 """One run from its configuration to its finished folder: data, training, scores, and a status whatever happens."""
 
+import errno
 import importlib.metadata
-import logging
+import os
 import platform
+import sys
 import time
-import warnings
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 import yaml
 from pytorch_lightning.utilities import rank_zero_only
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch.utils.data import DataLoader
 
-from stackgan.assembly import build_module, build_trainer, image_budget
-from stackgan.config import Config, stage_scale
-from stackgan.data.batches import BatchStream
+from stackgan.assembly import (
+    build_health_settings,
+    build_module,
+    build_scores,
+    build_stream,
+    build_trainer,
+    image_budget,
+)
+from stackgan.config import Config
 from stackgan.errors import UserError
-from stackgan.evaluation.during_training import InceptionScores, ScorePlan
-from stackgan.evaluation.feature_networks import build_feature_network
+from stackgan.evaluation.record import ProtocolRecord
+from stackgan.health.monitor import HealthMonitor, Reporter
+from stackgan.health.probe import Probe
 from stackgan.inputs import Inputs, prepare_inputs
 from stackgan.networks.text_to_image import TextToImage
+from stackgan.process import is_first_rank, prepare_process, say
 from stackgan.reporting.samples import SampleGrids
-from stackgan.run_directory import RunPlace, Status, locate_run, read_status, study_directory, write_atomically
+from stackgan.run_directory import (
+    RunPlace,
+    State,
+    Status,
+    locate_run,
+    lock_run,
+    read_status,
+    remove_leftovers,
+    study_directory,
+    write_atomically,
+)
 from stackgan.training.bundle import GeneratorBundle, load_bundle
 from stackgan.training.callbacks import Diverged, Progress, TrainingLog
-from stackgan.training.checkpoint import Checkpoints, load_checkpoint, restore
+from stackgan.training.checkpoint import LAST, Found, RollBack, newest_checkpoint, refuse_other_run, restore
+from stackgan.training.live_status import LiveStatus
 from stackgan.training.loggers import MetricsCsv, wandb_logger
-from stackgan.training.module import TextToImageGAN
+from stackgan.training.preemption import Preempted, StopRequest, end_with_parent
+from stackgan.training.saving import Checkpoints, SavePlan
 
-DONE, DIVERGED = 0, 3
-HARMLESS = (  # Lightning's advice that does not apply: batches come from memory, and some networks are frozen on purpose
-    ".*does not have many workers.*",
-    ".*IterableDataset.*__len__.*",
-    ".*number of training batches.*smaller than the logging interval.*",
-    ".*in eval mode at the start of training.*",
-    ".*isinstance\\(treespec, LeafSpec\\).*",
-)
+DONE, FAILED, DIVERGED, PREEMPTED = 0, 1, 3, 75
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the disk, or what this user may have of it
 PACKAGES = ("torch", "pytorch-lightning", "torchmetrics", "hydra-core", "wandb")
 
 
@@ -59,24 +74,13 @@ def run(config: Config, overrides: list[str]) -> int:
     if before is not None and before.state == "done" and before.images >= budget:
         say(f"already done ({before.images:,} images): {place.folder}")
         return DONE
-    return Experiment(config, overrides, place, inputs, budget, before).run()
-
-
-def prepare_process(config: Config) -> None:
-    """Threads, denormals, and the warnings that a run like ours cannot do anything about."""
-    if config.trainer.threads:
-        torch.set_num_threads(config.trainer.threads)
-    torch.set_flush_denormal(True)  # they slow a CPU down as a network converges
-    torch.set_float32_matmul_precision("high")
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    for message in HARMLESS:
-        warnings.filterwarnings("ignore", message=message)
-
-
-@rank_zero_only
-def say(text: str) -> None:
-    """Print it once, however many ranks there are."""
-    print(text, flush=True)
+    if not is_first_rank():
+        end_with_parent()
+        Experiment(config, overrides, place, inputs, budget, before).run()
+        return DONE  # the first rank says how it ended; Lightning kills that one when another leaves with a code
+    with lock_run(place.folder):
+        remove_leftovers(place.folder)
+        return Experiment(config, overrides, place, inputs, budget, read_status(place.folder)).run()
 
 
 class Experiment:
@@ -86,33 +90,63 @@ class Experiment:
         self, config: Config, overrides: list[str], place: RunPlace, inputs: Inputs, budget: int, before: Status | None
     ) -> None:
         self.config, self.overrides, self.place, self.inputs, self.budget = config, overrides, place, inputs, budget
-        self.folder = place.folder
-        self.status = Status(
-            "running",
+        self.folder, self.checkpoints = place.folder, place.folder / "checkpoints"
+        fingerprints = {"data": inputs.store.fingerprint, "text": inputs.table.encoder}
+        self.identity = place.identity | {"fingerprint": fingerprints}
+        self.before = before
+        self.status = replace(
+            before or Status("running"),
+            state="running",
+            reason="",
+            budget=budget,
             signature=place.signature,
             data_fingerprint=inputs.store.fingerprint,
             versions={name: importlib.metadata.version(name) for name in PACKAGES}
             | {"python": platform.python_version()},
         )
+        self.stop = StopRequest()
+        self.stop.deferred = not is_first_rank()  # the others wait for this rank, and agree on the batch to stop at
+        self._saves: Checkpoints | None = None
         self._seconds_before = before.seconds if before else 0.0
         self._started = time.monotonic()
 
     def run(self) -> int:
-        """Train and leave the folder complete; a failure is recorded before it is raised."""
+        """Train and leave the folder complete; how it ended is recorded before it is told. Returns the exit code."""
         pl.seed_everything(self.config.seed, verbose=False)
-        module = build_module(self.config, self.inputs, self.budget, self._stage_one())
-        self._describe()
-        try:
-            self._train(module)
-        except Diverged as error:
-            self._record(module, state="diverged", reason=str(error))
-            say(f"diverged: {error}\n{self._outputs()}")
-            return DIVERGED
-        except BaseException as error:
-            reason = f"{type(error).__name__}: {error}".splitlines()[0]
-            self._record(module, state="failed", reason=reason)
-            raise
-        return DONE
+        self.module = build_module(self.config, self.inputs, self.budget, self._stage_one())
+        with self.stop:
+            try:
+                self._train(self._resume())
+                return DONE
+            except Diverged as error:
+                self._end(error.state, str(error))
+                say(f"{error.state}: {error}\n{self._outputs()}")
+                return DIVERGED
+            except (Preempted, SIGTERMException):
+                self._end("preempted", self.stop.reason)
+                say(f"preempted after {self.module.images_seen:,} images; the same command goes on\n{self._outputs()}")
+                self.stop.tell_host()
+                return PREEMPTED
+            except OSError as error:
+                full = error.errno in FULL
+                place = self.folder if full else error.filename or self.folder
+                reason = f"{place}: {error.strerror or error}; saved until {self.saved_images:,} images"
+                self._end("failed", reason)
+                if not full:
+                    raise
+                print(f"{reason}. Make room and give the same command again.", file=sys.stderr)
+                return FAILED
+            except UserError as error:
+                self._end("failed", str(error), images=self.status.images)
+                raise
+            except BaseException as error:
+                self._end("failed", f"{type(error).__name__}: {error}".splitlines()[0])
+                raise
+
+    def event(self, images: int, sentence: str) -> None:
+        """Say what happened, and keep it in status.json."""
+        say(f"{sentence} (at {images:,} images)")
+        self._record(events=[*self.status.events, {"images": images, "sentence": sentence}])
 
     def _stage_one(self) -> TextToImage | None:
         """The frozen Stage I of a Stage-II run; it must read the same embeddings."""
@@ -126,83 +160,139 @@ class Experiment:
             )
         return bundle.sampler
 
+    def _resume(self) -> Found | None:
+        """Where to go on: the newest checkpoint, now in the module, or None for a start. Raises UserError where it must not be used."""
+        found = newest_checkpoint(self.checkpoints)
+        if found is not None:
+            refuse_other_run(found, self.identity)
+            restore(self.module, found.checkpoint)
+        self._describe()
+        images = self.module.images_seen
+        if found is not None:
+            for note in found.notes:
+                self.event(images, f"warning: {note} Going back to {found.path.name}.")
+            self.event(images, "went on from the checkpoint")
+        elif self.before is not None and self.before.images:
+            self.event(0, f"started again: the session before reached {self.before.images:,} images and saved none")
+        return found
+
     @rank_zero_only
     def _describe(self) -> None:
         """The parts of the folder that are known before the first image."""
         write_atomically(self.folder / "config.yaml", yaml.safe_dump(asdict(self.config), sort_keys=False))
         write_atomically(self.folder / "overrides.txt", "".join(f"{override}\n" for override in self.overrides))
-        self.status.write(self.folder)
+        self._record()
         counts = {split: len(self.inputs.store.indices(split)) for split in ("train", "validation", "test")}  # type: ignore[arg-type]
         pictures = ", ".join(f"{count:,} {split}" for split, count in counts.items())
         print(
             f"run: {self.folder}\ndata: {self.inputs.store.source}, pictures: {pictures}; budget {self.budget:,} images"
         )
 
-    def _train(self, module: TextToImageGAN) -> None:
-        checkpoint = self.folder / "checkpoints" / "last.ckpt"
-        resume = load_checkpoint(checkpoint)
-        if resume is not None:
-            restore(module, resume)
-            say(f"going on after {module.images_seen:,} images")
+    def _train(self, found: Found | None) -> None:
+        """Fit, as often as the run goes back to an older checkpoint."""
+        loggers = self._loggers()
+        again = False
+        while True:
+            try:
+                return self._fit(loggers, found, again)
+            except RollBack as request:
+                found, again = self._roll_back(request), True
+
+    def _roll_back(self, request: RollBack) -> Found:
+        """Put the checkpoint that the request asks for into the module."""
+        images = self.module.images_seen
+        found = newest_checkpoint(self.checkpoints, request.accept)
+        if found is None:
+            raise Diverged(f"{request}; no checkpoint from before it is left")
+        restore(self.module, found.checkpoint)
+        self.module.extra |= request.extra
+        self.event(images, f"{request}; went back to {self.module.images_seen:,} images")
+        return found
+
+    def _fit(self, loggers: list[Any], found: Found | None, again: bool) -> None:
+        """Train to the budget, score, and write the bundle. `again`: after a roll-back, which the checkpoint must remember."""
+        module = self.module
+        loggers[0].forget_after(module.images_seen)
         grids = SampleGrids(self.folder, self.inputs.store, self.inputs.table, self.config.logger.samples_every)
-        scores = self._scores()
+        scores = build_scores(self.config, self.folder, self.inputs)
         log = TrainingLog(self.config.logger.log_every)
-        checkpoints = Checkpoints(checkpoint, self.config.logger.checkpoint_minutes, resume)
-        callbacks = [checkpoints, log, grids, scores]  # restored first, saved first
+        callbacks = [log, grids, scores, self._monitor(log), LiveStatus(self._record, log, scores)]
         if self.config.logger.progress:
             callbacks.append(Progress(self.budget, log))
-        trainer = build_trainer(self.config, callbacks, self._loggers(module.images_seen))
-        stream = self._stream(trainer, module.step_count)
-        trainer.fit(module, DataLoader(stream, batch_size=None))
-        final = scores.final or scores.score_test(trainer, module)  # all images seen already: nothing was left to train
+        checkpoints = self._checkpoints(found, again)
+        trainer = build_trainer(self.config, [*callbacks, checkpoints], loggers)
+        stream = build_stream(self.config, self.inputs, self.budget, trainer, module.step_count)
+        self.stop.deferred = True
+        try:
+            trainer.fit(module, DataLoader(stream, batch_size=None))
+        except Diverged:
+            self._leave_last_good(scores.final)
+            raise
+        if trainer.world_size == 1:
+            self.stop.no_longer_deferred()
+        if scores.final is None:  # all images seen already: nothing was left to train
+            grids.draw(trainer, module)
+        final = scores.final or scores.score_test(trainer, module)
         if trainer.is_global_zero:
-            bundle = GeneratorBundle(module.sampler(), self.inputs.encoder, self.place.signature, module.images_seen)
-            bundle.save(self.folder / "generator")
-            self._record(module, state="done", scores={final.metric: final.value})
+            self._save_bundle()
+            self._end("done", scores={final.metric: final.value})
             print(self._outputs(grids.last, f"{final.metric} {final.value:.3f} +- {final.std:.3f}"))
 
-    def _scores(self) -> InceptionScores:
-        evaluation = self.config.evaluation
-        network = build_feature_network(evaluation.network, evaluation.inception_weights)
-        plan = ScorePlan(
-            evaluation.every, evaluation.samples, evaluation.final_samples,
-            evaluation.splits, evaluation.batch_size, evaluation.seed,
-        )  # fmt: skip
-        return InceptionScores(self.folder, self.inputs.store, self.inputs.table, network, plan)
+    def _save_bundle(self) -> None:
+        module = self.module
+        bundle = GeneratorBundle(module.sampler(), self.inputs.encoder, self.place.signature, module.images_seen)
+        bundle.save(self.folder / "generator")
 
-    def _loggers(self, images_seen: int) -> list[Any]:
+    @rank_zero_only
+    def _leave_last_good(self, final: ProtocolRecord | None) -> None:
+        """Of a run that its health ended: the generator it has in its module now, where that was good enough to score."""
+        if final is not None:
+            self._save_bundle()
+            self._record(scores={final.metric: final.value})
+
+    def _monitor(self, log: TrainingLog) -> HealthMonitor:
+        health = self.config.health
+        probe = Probe(self.inputs.store, self.inputs.table, health.captions, health.noises)
+        reporter = Reporter(lambda verdicts: self._record(verdicts=verdicts), self.event)
+        return HealthMonitor(build_health_settings(self.config), log, probe, self.checkpoints, self.budget, reporter)
+
+    def _checkpoints(self, found: Found | None, again: bool) -> Checkpoints:
+        logger = self.config.logger
+        plan = SavePlan(logger.checkpoint_minutes, logger.checkpoint_images, self.budget)
+        keep = not again and (found is None or found.path.name == LAST)
+        resume = found.checkpoint if found else None
+        saves = Checkpoints(self.checkpoints, plan, self.identity, self.stop, resume, keep, save_first=again)
+        self._saves = saves
+        return saves
+
+    @property
+    def saved_images(self) -> int:
+        """Images seen at the last save, 0 before there is one."""
+        return self._saves.saved_images if self._saves else 0
+
+    def _loggers(self) -> list[Any]:
         logger, study = self.config.logger, study_directory(self.config).name
         remote = wandb_logger(
             self.folder, logger.wandb, logger.project, study, self.place.signature, asdict(self.config)
         )
-        rows = MetricsCsv(self.folder)
-        rows.forget_after(images_seen)
-        return [rows, *([remote] if remote else [])]
-
-    def _stream(self, trainer: pl.Trainer, start: int) -> BatchStream:
-        config, scale = self.config, stage_scale(self.config)
-        return BatchStream(
-            self.inputs.store,
-            self.inputs.table,
-            image_size=scale.image_size,
-            batch_size=scale.batch_size,
-            seed=config.seed,
-            start=start,
-            steps=self.budget // scale.batch_size,
-            rank=trainer.global_rank,
-            world_size=trainer.world_size,
-            captions_per_image=config.text.captions_per_image,
-            mismatch=config.loss.mismatch,  # type: ignore[arg-type]
-            wrong_texts=config.loss.wrong_texts,
-            crop=config.data.crop,
-            flip=config.data.flip,
-        )
+        return [MetricsCsv(self.folder), *([remote] if remote else [])]
 
     @rank_zero_only
-    def _record(self, module: TextToImageGAN, **changes: Any) -> None:
-        seconds = self._seconds_before + time.monotonic() - self._started
-        self.status = replace(self.status, images=module.images_seen, seconds=round(seconds, 1), **changes)
+    def _record(self, **changes: Any) -> None:
+        """Rewrite status.json with the fields that changed."""
+        seconds = round(self._seconds_before + time.monotonic() - self._started, 1)
+        changes = {"images": self.module.images_seen, "seconds": seconds, "pid": os.getpid()} | changes
+        self.status = replace(self.status, **changes)
         self.status.write(self.folder)
+
+    def _end(self, state: State, reason: str = "", **changes: Any) -> None:
+        """The last record of this session; a wish to stop has nothing left to stop."""
+        self.stop.deferred = True
+        try:
+            self._record(state=state, reason=reason, **changes)
+        except OSError:  # a full disk must not hide what happened
+            if state == "done":
+                raise
 
     def _outputs(self, samples: Path | None = None, score: str = "") -> str:
         lines = [("samples", samples), ("score", score), ("metrics", self.folder / "metrics.csv"), ("run", self.folder)]

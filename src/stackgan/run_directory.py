@@ -6,40 +6,51 @@ No torch here: a sweep looks at hundreds of runs without loading it.
 import hashlib
 import json
 import os
-from collections.abc import Sequence
-from copy import deepcopy
-from dataclasses import asdict, dataclass, field
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 from stackgan.config import Config
+from stackgan.data.files import replacing
 from stackgan.errors import UserError
-from stackgan.signature import run_name, run_signature
+from stackgan.signature import identity, run_name, signature_of, stage_one_signature
+
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks
+    fcntl = None  # type: ignore[assignment]
 
 State = Literal["running", "done", "diverged", "collapsed", "preempted", "skipped", "failed"]
+LOCK_PATIENCE = 1.0  # seconds; `is_running` holds the lock for an instant
 
 
 def write_atomically(path: Path, text: str) -> None:
     """Replace a file's content at once: a reader sees the old text or the new, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text)
-    os.replace(temporary, path)
+    with replacing(path) as temporary:
+        temporary.write_text(text)
 
 
 @dataclass
 class Status:
-    """The state of a run, as `status.json` holds it."""
+    """The state of a run, as `status.json` holds it; while it trains it is rewritten at each log row."""
 
     state: State
     reason: str = ""
-    images: int = 0
-    seconds: float = 0.0
+    images: int = 0  # shown to the discriminator so far
+    budget: int = 0  # to be shown in all
+    seconds: float = 0.0  # of all sessions
+    images_per_second: float = 0.0  # of the last log row
+    pid: int = 0  # of the process that wrote this
     signature: str = ""
-    scores: dict[str, float] = field(default_factory=dict)
+    scores: dict[str, float] = field(default_factory=dict)  # the last on validation captions; the final ones when done
     data_fingerprint: str = ""
     versions: dict[str, str] = field(default_factory=dict)
-    verdicts: list[str] = field(default_factory=list)
+    verdicts: list[dict[str, Any]] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)  # {"images", "sentence"}: resumes, rollbacks, fall-backs
 
     def write(self, run: Path) -> None:
         """Write `status.json` into the run folder, atomically."""
@@ -47,12 +58,76 @@ class Status:
 
 
 def read_status(run: Path) -> Status | None:
-    """The run's state, or None where there is no readable `status.json`."""
+    """The run's state, or None where there is no readable `status.json`. Fields of other versions are left out."""
+    known = {each.name for each in fields(Status)}
     try:
         values: dict[str, Any] = json.loads((run / "status.json").read_text())
-        return Status(**values)
-    except (OSError, ValueError, TypeError):
+        return Status(**{key: value for key, value in values.items() if key in known})
+    except (OSError, ValueError, TypeError, AttributeError):
         return None
+
+
+@contextmanager
+def lock_run(folder: Path) -> Iterator[None]:
+    """Keep every other process from training in this folder; when this one ends, however it ends, the kernel lets go.
+
+    Raises UserError where another process trains there, or where the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / ".lock").open("ab+", buffering=0)
+    except OSError as error:
+        raise UserError(
+            f"{folder} cannot be written ({error.strerror}); choose another place with outputs=<folder>."
+        ) from error
+    with file:
+        if not _take(file):
+            file.seek(0)
+            holder = file.read().decode() or "unknown"
+            raise UserError(f"{folder} is being trained by process {holder}; wait for it or stop it.")
+        with suppress(OSError):  # a full disk: the lock holds all the same
+            file.truncate(0)
+            file.write(f"{os.getpid()} (since {time.strftime('%Y-%m-%d %H:%M:%S')})".encode())
+        yield
+
+
+def is_running(folder: Path) -> bool:
+    """Whether a process trains in this folder now: a status that says `running` where none does is of one that died."""
+    if fcntl is None:
+        return False
+    try:
+        with (folder / ".lock").open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # no such file, or a file system without locks
+        return False
+    return False
+
+
+def _take(file: BinaryIO) -> bool:
+    """Lock the file. False: another process holds it."""
+    deadline = time.monotonic() + LOCK_PATIENCE
+    while fcntl is not None:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.05)
+        except OSError:
+            break
+    return True  # where there are no locks nobody can be kept out
+
+
+def remove_leftovers(run: Path) -> None:
+    """Remove what a killed process had half written. Call it with the run locked."""
+    for path in (path for folder in (".", "samples", "checkpoints") for path in (run / folder).glob(".*.part")):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def bundle_hash(generator: Path) -> str:
@@ -77,9 +152,7 @@ def find_stage_one(config: Config) -> Path:
                 f"stage_one={run} holds no generator/generator.json; give the folder of a finished Stage-I run."
             )
         return run
-    parent = deepcopy(config)
-    parent.stage.name = "one"
-    signature = run_signature(parent)
+    signature = stage_one_signature(config)
     study = study_directory(config)
     for folder in (*sorted(study.glob(f"*-{signature}")), *sorted(Path(config.outputs).glob(f"*/*-{signature}"))):
         status = read_status(folder)
@@ -98,18 +171,20 @@ def study_directory(config: Config) -> Path:
 
 @dataclass(frozen=True)
 class RunPlace:
-    """A run's folder, its signature and (Stage II) the Stage-I run below it."""
+    """A run's folder, its signature and what it is of, and (Stage II) the Stage-I run below it."""
 
     folder: Path
     signature: str
     stage_one: Path | None
+    identity: dict[str, Any]
 
 
 def locate_run(config: Config, overrides: Sequence[str]) -> RunPlace:
     """Where this configuration's run lives: the folder with its signature if there is one, else a new name. No I/O but look-ups."""
     stage_one = find_stage_one(config) if config.stage.name == "two" else None
-    signature = run_signature(config, bundle_hash(stage_one / "generator") if stage_one else None)
+    which = identity(config, bundle_hash(stage_one / "generator") if stage_one else None)
+    signature = signature_of(which)
     study = study_directory(config)
     existing = sorted(study.glob(f"*-{signature}"))
     folder = existing[0] if existing else study / f"{run_name(config, overrides)}-{signature}"
-    return RunPlace(folder, signature, stage_one)
+    return RunPlace(folder, signature, stage_one, which)

@@ -7,6 +7,7 @@ given twice finds the same directory.
 import hashlib
 import json
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ import yaml
 from stackgan.config import PROJECT, Config
 
 # What does not change the function learned from each image. `stage_one` enters by the hash of its bundle.
-IGNORED = ("variant", "stage_one", "images", "epochs", "study", "outputs", "logger", "evaluation")
+IGNORED = ("variant", "stage_one", "images", "epochs", "study", "outputs", "logger", "evaluation", "health", "jobs", "on_failure",
+           "dry_run")  # fmt: skip
 IGNORED_KEYS = {
     "data": ("root", "archive", "download", "cache"),
     "text": ("embeddings",),
@@ -45,8 +47,41 @@ def identity(config: Config, stage_one_hash: str | None = None) -> dict[str, Any
 
 def run_signature(config: Config, stage_one_hash: str | None = None) -> str:
     """8 hex digits of the run's identity."""
-    text = json.dumps(identity(config, stage_one_hash), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
+    return signature_of(identity(config, stage_one_hash))
+
+
+def signature_of(which: dict[str, Any]) -> str:
+    """8 hex digits of an identity."""
+    return hashlib.sha256(json.dumps(which, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """What changed between two identities, a setting each: `loss.name: bce -> wgan`."""
+    before, after = flat(old), flat(new)
+    keys = [*before, *(key for key in after if key not in before)]
+    return [
+        f"{key}: {before.get(key, 'absent')} -> {after.get(key, 'absent')}"
+        for key in keys
+        if key not in before or key not in after or before[key] != after[key]
+    ]
+
+
+def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings by their dotted keys."""
+    result: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, dict):
+            result |= flat(value, f"{prefix}{key}.")
+        else:
+            result[prefix + key] = value
+    return result
+
+
+def stage_one_signature(config: Config) -> str:
+    """The signature of the run that `stage_one=auto` means: the same configuration and seed at stage=one."""
+    parent = deepcopy(config)
+    parent.stage.name = "one"
+    return run_signature(parent)
 
 
 def run_name(config: Config, overrides: Sequence[str], conf: Path = PROJECT / "conf") -> str:

@@ -15,7 +15,8 @@ from stackgan.evaluation.inception_score import inception_score
 from stackgan.evaluation.record import ProtocolRecord, append_record
 from stackgan.evaluation.samples import caption_vectors, generated_pixels, share
 from stackgan.text.table import EmbeddingTable
-from stackgan.training.callbacks import crossed, log_row
+from stackgan.training.callbacks import Diverged, crossed, log_row
+from stackgan.training.gate import all_finite
 from stackgan.training.module import TextToImageGAN
 
 
@@ -42,15 +43,22 @@ class InceptionScores(pl.Callback):
     ) -> None:
         self.run, self.store, self.table, self.network, self.plan = run, store, table, network, plan
         self._real: dict[tuple[Split, int], tuple[float, int]] = {}
+        self.latest: dict[str, float] = {}  # the last score on validation captions, by its name
         self.final: ProtocolRecord | None = None
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: TextToImageGAN, *_: object) -> None:  # type: ignore[override]
         after = module.images_seen
         if crossed(self.plan.every, after - module.settings.batch_size, after):
-            self.score(trainer, module, "validation", self.plan.samples)
+            record = self.score(trainer, module, "validation", self.plan.samples)
+            self.latest = {record.metric: record.value}
 
     def on_train_end(self, trainer: pl.Trainer, module: TextToImageGAN) -> None:  # type: ignore[override]
         self.final = self.score_test(trainer, module)
+
+    def on_exception(self, trainer: pl.Trainer, module: TextToImageGAN, exception: BaseException) -> None:  # type: ignore[override]
+        """Score what a run leaves that its health ended; here, while the ranks can still talk to each other."""
+        if isinstance(exception, Diverged) and all_finite(module.parameters()):
+            self.final = self.score_test(trainer, module)
 
     def score_test(self, trainer: pl.Trainer, module: TextToImageGAN) -> ProtocolRecord:
         """The score that the run is quoted by."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from stackgan.errors import UserError
 from stackgan.networks.stage_one import StageOneGenerator
@@ -37,11 +37,11 @@ class GeneratorBundle:
 
     def save(self, folder: Path) -> None:
         """Write the bundle's folder as a whole: a reader finds the old one or the new one."""
-        temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
+        temporary = folder.with_name(f".{folder.name}.new.part")
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
         weights = {name: tensor.detach().cpu().contiguous() for name, tensor in self.sampler.state_dict().items()}
-        save_file(weights, temporary / "weights.safetensors")
+        (temporary / "weights.safetensors").write_bytes(save(weights))  # a full disk is an OSError this way
         stage_two = self.sampler.stage_two
         about: dict[str, Any] = {
             "format": 1,
@@ -55,7 +55,7 @@ class GeneratorBundle:
         }
         (temporary / "generator.json").write_text(json.dumps(about, indent=1) + "\n")
         if folder.exists():
-            old = folder.with_name(f".{folder.name}.old")
+            old = folder.with_name(f".{folder.name}.old.part")
             shutil.rmtree(old, ignore_errors=True)
             os.replace(folder, old)
             os.replace(temporary, folder)

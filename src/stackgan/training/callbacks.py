@@ -1,15 +1,25 @@
 """What happens beside the steps, at cadences in images: log rows and the progress bar."""
 
 import math
+from typing import Literal
 
 import pytorch_lightning as pl
 
 from stackgan.progress import progress_bar
+from stackgan.training.gate import Skipped
 from stackgan.training.module import TextToImageGAN
 
 
 class Diverged(Exception):
-    """A loss or a gradient is no longer a number; the run cannot recover by itself."""
+    """The run ends here, by its health: losses, gradients or weights are no longer of use. Its module holds the last good weights."""
+
+    state: Literal["diverged", "collapsed"] = "diverged"
+
+
+class Collapsed(Diverged):
+    """The same for pictures that are no longer of use."""
+
+    state = "collapsed"
 
 
 def crossed(every: int, before: int, after: int) -> bool:
@@ -18,38 +28,35 @@ def crossed(every: int, before: int, after: int) -> bool:
 
 
 class TrainingLog(pl.Callback):
-    """Sends the mean of each number since the last row to every logger, `every` images; refuses to go on with NaN.
+    """Sends the mean of each number since the last row to every logger, `every` images. What was never finite is left out.
 
-    Gradient norms are measured in the step of the row only, where nothing clips them.
+    Attributes:
+        last: the last row.
+        skipped: the steps that the gate held back since the row before it.
     """
 
     def __init__(self, every: int) -> None:
         self.every = every
         self.last: dict[str, float] = {}
+        self.skipped = Skipped(0.0)
         self._images = 0
 
     def on_train_start(self, trainer: pl.Trainer, module: TextToImageGAN) -> None:  # type: ignore[override]
         self._images = module.images_seen
         module.clock.reset()
 
-    def on_train_batch_start(self, trainer: pl.Trainer, module: TextToImageGAN, *_: object) -> None:  # type: ignore[override]
-        batch = module.settings.batch_size
-        turns = module.adversarial.n_critic * batch  # the generator's gradient is seen in its own turn only
-        module.measure_gradients = crossed(self.every, module.images_seen, module.images_seen + turns)
-
     def on_train_batch_end(self, trainer: pl.Trainer, module: TextToImageGAN, *_: object) -> None:  # type: ignore[override]
         after = module.images_seen
         if not crossed(self.every, after - module.settings.batch_size, after):
             return
-        row = module.averages.take()
+        row = {name: value for name, value in module.averages.take().items() if math.isfinite(value)}
+        self.skipped = module.gate.take()
+        row["health/nan"] = self.skipped.share
         row["images_per_second"] = (after - self._images) / module.clock.seconds
         for network, optimizer in zip("dg", module.optimizers(), strict=True):  # type: ignore[arg-type]
             row[f"lr/{network}"] = optimizer.param_groups[0]["lr"]
         self.last = row
         log_row(trainer, row, after)
-        bad = [name for name, value in row.items() if not math.isfinite(value)]
-        if bad:
-            raise Diverged(f"{', '.join(bad)} is not finite after {after:,} images")
         self._images = after
         module.clock.reset()
 
@@ -73,8 +80,8 @@ class Progress(pl.Callback):
     def on_train_batch_end(self, trainer: pl.Trainer, module: TextToImageGAN, *_: object) -> None:  # type: ignore[override]
         row = self.rows.last
         if row:
-            shown = {"D": row["loss/d"], "G": row.get("loss/g", math.nan), "real": row["d/real"], "fake": row["d/fake"]}
-            self.bar.set_postfix({name: f"{value:.2f}" for name, value in shown.items()}, refresh=False)
+            shown = {"D": "loss/d", "G": "loss/g", "real": "d/real", "fake": "d/fake"}
+            self.bar.set_postfix({name: f"{row.get(key, math.nan):.2f}" for name, key in shown.items()}, refresh=False)
         self.bar.update(module.settings.batch_size)
 
     def teardown(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:

@@ -1,94 +1,167 @@
-"""checkpoints/last.ckpt: everything a run needs to go on, and nothing else.
+"""checkpoints/last.ckpt and previous.ckpt: everything a run needs to go on exactly where it was, and nothing else.
 
-Not Lightning's checkpoint: that one restores loops which count both optimizers' steps and refuse a larger budget, and its
-trigger by time does nothing under manual optimization. Batches and noise are functions of the step, so the step is their state.
+Not Lightning's checkpoint: that one restores loops which count both optimizers' steps and refuse a larger budget, and holds no
+random state. Batches and noise are functions of the step, so the step is their state. The file is torch's zip archive of plain
+data; the archive's own CRC-32 of each part tells a damaged file from a whole one.
 """
 
+import io
 import os
 import pickle
-import time
+import random
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytorch_lightning as pl
+import numpy as np
 import torch
 
+from stackgan.data.files import replacing
 from stackgan.errors import UserError
+from stackgan.signature import differences
 from stackgan.training.module import TextToImageGAN
 
 Checkpoint = dict[str, Any]
+FORMAT = 2
+LAST, PREVIOUS = "last.ckpt", "previous.ckpt"
+HEALTHY = "healthy.ckpt"  # kept by the health monitor under policy stop or rollback: the last from before any trouble
+KEYS = {"format", "identity", "module", "optimizers", "images_seen", "step_count", "ranks", "extra"}
 
 
-def load_checkpoint(path: Path) -> Checkpoint | None:
-    """The checkpoint, or None where there is none; no code in it is run. Raises UserError where it cannot be read."""
-    if not path.exists():
-        return None
+class RollBack(Exception):
+    """Raised after a batch, on every rank alike, to train on from an older checkpoint.
+
+    Args:
+        sentence: why, for status.json.
+        extra: what the run remembers from now on; merged into `module.extra`.
+        accept: which checkpoints are good enough.
+    """
+
+    def __init__(
+        self, sentence: str, extra: dict[str, Any] | None = None, accept: Callable[[Checkpoint], bool] | None = None
+    ) -> None:
+        super().__init__(sentence)
+        self.extra, self.accept = extra or {}, accept or _any
+
+
+def _any(_: Checkpoint) -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class Found:
+    """A checkpoint that can be used, where it lies, and why it is not the newest (empty if it is)."""
+
+    checkpoint: Checkpoint
+    path: Path
+    notes: tuple[str, ...] = ()
+
+
+def write_checkpoint(folder: Path, checkpoint: Checkpoint, keep: bool = True) -> None:
+    """Write last.ckpt; the one before becomes previous.ckpt, or is replaced where it is not worth keeping (`keep` false).
+
+    On the disk before it has its name, so a power cut leaves a whole file. Raises OSError (disk full) with both earlier files as
+    they were.
+    """
+    archive = io.BytesIO()  # torch ends the process where its own writer meets a full disk
+    torch.save(checkpoint, archive)
+    with replacing(folder / LAST) as temporary:
+        with temporary.open("wb") as file:
+            file.write(archive.getbuffer())
+            file.flush()
+            os.fsync(file.fileno())
+        if keep and (folder / LAST).exists():
+            os.replace(folder / LAST, folder / PREVIOUS)
+    _sync_names(folder)
+
+
+def _sync_names(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
     try:
+        os.fsync(handle)
+    except OSError:  # a file system that cannot: its names are as durable as it makes them
+        pass
+    finally:
+        os.close(handle)
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """The checkpoint in a file; no code in it is run. Raises UserError where it is damaged or something else."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+        if damaged:
+            raise ValueError(f"its part {damaged} does not match its checksum")
         checkpoint: Checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-        missing = {"module", "optimizers", "images_seen", "step_count", "random"} - checkpoint.keys()
-    except (RuntimeError, pickle.UnpicklingError, EOFError, AttributeError, ValueError) as error:
+        missing = KEYS - checkpoint.keys()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}).") from error
+    except pickle.UnpicklingError as error:
+        raise UserError(f"{path} cannot be read (it holds more than plain data); none of it was run.") from error
+    except Exception as error:  # damage makes the readers of zip and pickle stumble in many ways
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(f"{path} cannot be read ({reason}); remove it to train from the start.") from error
-    if missing:
-        raise UserError(f"{path} is no checkpoint of this project (it lacks {', '.join(sorted(missing))}); remove it.")
+        raise UserError(f"{path} cannot be read ({reason}).") from error
+    if missing or checkpoint["format"] != FORMAT:
+        lacks = f"it lacks {', '.join(sorted(missing))}" if missing else f"its format is {checkpoint['format']}"
+        raise UserError(f"{path} is no checkpoint of this version of the project ({lacks}).")
     return checkpoint
 
 
+def newest_checkpoint(folder: Path, accept: Callable[[Checkpoint], bool] = _any) -> Found | None:
+    """The newest whole checkpoint in `folder` that is accepted; None where there is none. Raises UserError where all are damaged."""
+    notes: list[str] = []
+    whole = False
+    for name in (LAST, PREVIOUS, HEALTHY):
+        if not (folder / name).exists():
+            continue
+        try:
+            checkpoint = read_checkpoint(folder / name)
+        except UserError as error:
+            notes.append(str(error))
+            continue
+        whole = True
+        if accept(checkpoint):
+            return Found(checkpoint, folder / name, tuple(notes))
+    if notes and not whole:
+        raise UserError(f"{' '.join(notes)} Put a good copy there, or remove {folder} to train from the start.")
+    return None
+
+
+def refuse_other_run(found: Found, identity: dict[str, Any]) -> None:
+    """Raises UserError, with every difference, where the checkpoint is of another configuration than `identity`."""
+    changed = differences(found.checkpoint["identity"], identity)
+    if changed:
+        raise UserError(
+            f"{found.path} was written under another configuration ({', '.join(changed)}); move it away, or give its settings."
+        )
+
+
 def restore(module: TextToImageGAN, checkpoint: Checkpoint) -> None:
-    """Weights, average and progress; `Checkpoints` restores the optimizers and the random state once training starts."""
+    """Weights, average, progress and what the run remembers; `Checkpoints` restores the rest once training starts."""
     module.load_state_dict(checkpoint["module"])
     module.images_seen, module.step_count = checkpoint["images_seen"], checkpoint["step_count"]
+    module.extra = dict(checkpoint["extra"])
 
 
-class Checkpoints(pl.Callback):
-    """Saves every so many minutes and at the end, replacing the file at once so that it is always whole.
+def random_state(device: torch.device) -> dict[str, Any]:
+    """The state of every global generator that training may draw from, as plain data."""
+    version, words, gauss = random.getstate()
+    numpy: dict[str, Any] = dict(np.random.get_state(legacy=False))  # type: ignore[arg-type]
+    numpy["state"] = {"key": numpy["state"]["key"].tolist(), "pos": int(numpy["state"]["pos"])}
+    state = {"torch": torch.get_rng_state(), "python": [version, list(words), gauss], "numpy": numpy}
+    if device.type == "cuda":
+        state["cuda"] = torch.cuda.get_rng_state(device)
+    return state
 
-    Args:
-        path: of last.ckpt.
-        minutes: between two saves.
-        resume: what `load_checkpoint` found.
-    """
 
-    def __init__(self, path: Path, minutes: float, resume: Checkpoint | None = None) -> None:
-        self.path, self.seconds, self.resume = path, 60 * minutes, resume
-        self._saved = time.monotonic()
-
-    def on_train_start(self, trainer: pl.Trainer, module: TextToImageGAN) -> None:  # type: ignore[override]
-        self._saved = time.monotonic()
-        if self.resume is None:
-            return
-        for optimizer, state in zip(trainer.optimizers, self.resume["optimizers"], strict=True):
-            optimizer.load_state_dict(state)
-        torch.set_rng_state(self.resume["random"]["cpu"])
-        if module.device.type == "cuda":
-            torch.cuda.set_rng_state(self.resume["random"]["cuda"], module.device)
-        self.resume = None
-
-    def on_train_batch_end(self, trainer: pl.Trainer, module: TextToImageGAN, *_: object) -> None:  # type: ignore[override]
-        if time.monotonic() - self._saved >= self.seconds:
-            self.save(trainer, module)
-
-    def on_train_end(self, trainer: pl.Trainer, module: TextToImageGAN) -> None:  # type: ignore[override]
-        self.save(trainer, module)
-
-    def save(self, trainer: pl.Trainer, module: TextToImageGAN) -> None:
-        """Write the present state. Every rank has the same; the first one writes it."""
-        if trainer.is_global_zero:
-            with module.clock.paused():
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-                temporary = self.path.with_suffix(".partial")
-                torch.save(self._state(trainer, module), temporary)
-                os.replace(temporary, self.path)
-        self._saved = time.monotonic()
-
-    def _state(self, trainer: pl.Trainer, module: TextToImageGAN) -> Checkpoint:
-        random = {"cpu": torch.get_rng_state()}
-        if module.device.type == "cuda":
-            random["cuda"] = torch.cuda.get_rng_state(module.device)
-        return {
-            "module": module.state_dict(),
-            "optimizers": [optimizer.state_dict() for optimizer in trainer.optimizers],
-            "images_seen": module.images_seen,
-            "step_count": module.step_count,
-            "random": random,
-        }
+def set_random_state(state: dict[str, Any], device: torch.device) -> None:
+    """Put back what `random_state` took."""
+    version, words, gauss = state["python"]
+    random.setstate((version, tuple(words), gauss))
+    key = np.array(state["numpy"]["state"]["key"], dtype=np.uint32)
+    np.random.set_state(state["numpy"] | {"state": {"key": key, "pos": state["numpy"]["state"]["pos"]}})
+    torch.set_rng_state(state["torch"])
+    if device.type == "cuda" and "cuda" in state:
+        torch.cuda.set_rng_state(state["cuda"], device)

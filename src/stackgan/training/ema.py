@@ -4,7 +4,7 @@ import copy
 from typing import Generic, TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -31,13 +31,21 @@ class GeneratorEMA(Generic[Network]):
         return 0.5 ** (batch_size / half_life)
 
     @torch.no_grad()
-    def update(self, generator: nn.Module, images_seen: int, batch_size: int) -> None:
-        """Move the average towards the generator after a step on `batch_size` images."""
-        weight = 1 - self.decay(images_seen, batch_size)
+    def update(self, generator: nn.Module, images_seen: int, batch_size: int, moved: Tensor | None = None) -> None:
+        """Move the average towards the generator after a step on `batch_size` images.
+
+        `moved`, bool [] on the generator's device: whether the generator made that step; if not, nor does the average. None: it did.
+        """
+        share = 1 - self.decay(images_seen, batch_size)
         pairs = [*zip(self.average.parameters(), generator.parameters(), strict=True),
                  *zip(self.average.buffers(), generator.buffers(), strict=True)]  # fmt: skip
         floating = [(a, b) for a, b in pairs if a.dtype.is_floating_point]
-        torch._foreach_lerp_([a for a, _ in floating], [b for _, b in floating], weight)
+        averages, live = [a for a, _ in floating], [b for _, b in floating]
+        if moved is None:
+            torch._foreach_lerp_(averages, live, share)
+        else:  # the weight is on the device, because the answer is
+            weights = {dtype: share * moved.to(dtype) for dtype in {a.dtype for a in averages}}
+            torch._foreach_lerp_(averages, live, [weights[a.dtype] for a in averages])
         for a, b in pairs:
             if not a.dtype.is_floating_point:
                 a.copy_(b)

@@ -23,8 +23,10 @@ from stackgan.networks.stage_two import StageTwoGenerator
 from stackgan.networks.text_to_image import TextToImage, TextWhitener, from_pixels
 from stackgan.training.augment import DRAWS, augment
 from stackgan.training.averages import Averages
+from stackgan.training.balance import ranking, slope_left
 from stackgan.training.clock import Clock
 from stackgan.training.ema import GeneratorEMA
+from stackgan.training.gate import FiniteGate, passes_on
 from stackgan.training.noise import NoiseSource
 from stackgan.training.optimizers import OptimizerSettings, build_optimizer
 from stackgan.training.schedule import LearningRateSchedule
@@ -61,6 +63,9 @@ class TextToImageGAN(pl.LightningModule):
         images_seen: images shown to the discriminator so far, the x-axis of everything.
         step_count: steps so far.
         average: the averaged generator.
+        gate: keeps values that are not finite out of the weights.
+        lr_factor: on the scheduled learning rates of both networks.
+        extra: plain values that checkpoints carry beside all this.
     """
 
     generator: StageOneGenerator | StageTwoGenerator
@@ -82,13 +87,18 @@ class TextToImageGAN(pl.LightningModule):
         self.average = self.ema.average
         self.averages, self.clock = Averages(), Clock()
         self.images_seen = self.step_count = 0
-        self.measure_gradients = True
+        self.gate, self.lr_factor = FiniteGate(), 1.0
+        self.extra: dict[str, Any] = {}
         self.noise = NoiseSource(settings.seed, settings.batch_size)
 
     def setup(self, stage: str) -> None:
         """Each rank draws its own share of the global batch's noise."""
         rank, ranks = self.trainer.global_rank, self.trainer.world_size
         self.noise = NoiseSource(self.settings.seed, self.settings.batch_size, rank, ranks)
+
+    def on_train_start(self) -> None:
+        """The networks are on their device by now."""
+        self.gate.watch([self.generator, self.discriminator])
 
     # What a stage fills in.
 
@@ -111,6 +121,7 @@ class TextToImageGAN(pl.LightningModule):
     def training_step(self, batch: Batch, batch_index: int) -> None:
         """Train the discriminator on one batch, and when it is its turn the generator."""
         self._set_learning_rates()
+        self.gate.begin()
         batch.text = self.whitener(batch.text)
         if batch.wrong_text is not None:
             batch.wrong_text = self.whitener(batch.wrong_text)
@@ -127,11 +138,12 @@ class TextToImageGAN(pl.LightningModule):
                 fake = self.generate(batch.text, self._noise("generator"))
             self._generator_step(batch, fake)
 
+        self.gate.end()
         self.step_count += 1
         self.images_seen += self.settings.batch_size
         if generator_turn:
             images = self.adversarial.n_critic * self.settings.batch_size
-            self.ema.update(self.generator, self.images_seen, images)
+            self.ema.update(self.generator, self.images_seen, images, self.gate.open)
 
     def _discriminator_step(self, batch: Batch, fake: GeneratorOutput) -> None:
         discriminator, loss, settings = self.discriminator, self.adversarial, self.settings
@@ -155,6 +167,8 @@ class TextToImageGAN(pl.LightningModule):
 
         self._observe("d/real", self._judgement(real))
         self._observe("d/fake", self._judgement(fakes_scores))
+        self._observe("health/discriminator_wins", slope_left(loss, real.conditional, fakes_scores.conditional))
+        self._observe("health/generator_wins", ranking(real.conditional, fakes_scores.conditional))
         if wrong is not None:
             self._observe("d/wrong", self._judgement(wrong))
         self._observe("pairs/no_mismatch", (~batch.wrong_valid).float().mean())
@@ -243,27 +257,26 @@ class TextToImageGAN(pl.LightningModule):
         return self.optimizers()[("discriminator", "generator").index(network)]  # type: ignore[index]
 
     def _set_learning_rates(self) -> None:
-        factor = self.settings.schedule.factor(self.images_seen)
+        factor = self.lr_factor * self.settings.schedule.factor(self.images_seen)
         for optimizer in self.optimizers():  # type: ignore[union-attr]
             for group in optimizer.param_groups:
                 group["lr"] = group["initial_lr"] * factor
 
     def _update(self, optimizer: Any, loss: Tensor) -> None:
         optimizer.zero_grad(set_to_none=True)
-        self.manual_backward(loss)
+        self.manual_backward(passes_on(loss))
         optimizer.step()
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Clip and measure here: with several devices the gradients are averaged by now."""
+        """Measure, clip and let through here: with several devices the gradients are averaged by now."""
         parameters = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
         if self.settings.clip_norm is not None:
             norm = nn.utils.clip_grad_norm_(parameters, self.settings.clip_norm)
-        elif self.measure_gradients:
-            norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
         else:
-            return
-        network = "d" if optimizer is self._optimizer("discriminator").optimizer else "g"
-        self._observe(f"grad_norm/{network}", norm)
+            norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+        network = int(optimizer is self._optimizer("generator").optimizer)
+        self.gate.admit(optimizer, norm, network, self.images_seen, self.step_count)
+        self._observe(f"grad_norm/{'dg'[network]}", norm)
 
     def _judgement(self, scores: Scores) -> Tensor:
         """D(x) as people quote it: a probability under binary cross entropy, else the score itself."""

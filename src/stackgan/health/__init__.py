@@ -1,0 +1,1 @@
+"""What is going wrong right now: measures, thresholds, verdicts."""

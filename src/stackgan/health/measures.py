@@ -1,0 +1,28 @@
+"""What a probe's pictures measure, by the verdict that each number is for."""
+
+from typing import NamedTuple
+
+from stackgan.health.border import framed_share
+from stackgan.health.contrast import brightness, contrast_ratio
+from stackgan.health.probe import Pictures
+from stackgan.health.spread import caption_spread, duplicate_rate, noise_spread
+
+
+class Measurement(NamedTuple):
+    """A verdict's number, and what its sentence says beside it."""
+
+    value: float
+    detail: str
+
+
+def measure_pictures(pictures: Pictures) -> dict[str, Measurement]:
+    """`black`, `mode_collapse`, `ignores_text` and `white_border`."""
+    noise, captions, duplicates = noise_spread(pictures), caption_spread(pictures), duplicate_rate(pictures)
+    framed, really = framed_share(pictures.generated.flatten(0, 1)), framed_share(pictures.real)
+    of_noise = f"{duplicates:.0%} have a near-twin; between captions the spread is {captions:.3g}"
+    return {
+        "black": Measurement(contrast_ratio(pictures), f"their mean brightness is {brightness(pictures):.2f} of 1"),
+        "mode_collapse": Measurement(noise * (1 - duplicates), of_noise),
+        "ignores_text": Measurement(captions, f"between noises it is {noise:.3g}"),
+        "white_border": Measurement(framed, f"{really:.0%} of the real ones have it too"),
+    }

@@ -1,0 +1,119 @@
+"""A verdict, and the rule that says when it is given, what it means and what people change. No torch here."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Something went wrong: which number crossed which threshold, and when.
+
+    Attributes:
+        images: seen in training when it was given for the first time.
+        until: images seen when it no longer held; None while it holds.
+    """
+
+    name: str
+    images: int
+    value: float
+    threshold: float
+    sentence: str
+    until: int | None = None
+
+    def record(self) -> dict[str, Any]:
+        """Plain values for status.json; `until` only where it is known."""
+        return {key: value for key, value in asdict(self).items() if value is not None}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """When a number is bad, and the words for it.
+
+    Attributes:
+        bad: on which side of the threshold.
+        finding: what is seen, with {value}, {threshold} and {detail} to fill in.
+        remedy: what people change.
+        state: the run's state where the verdict ends it.
+        patient: whether it takes several bad measurements after the warm-up; else the first one counts.
+    """
+
+    name: str
+    bad: Literal["above", "below"]
+    finding: str
+    remedy: str
+    state: Literal["diverged", "collapsed"] = "collapsed"
+    patient: bool = True
+
+    def is_bad(self, value: float, threshold: float) -> bool:
+        """Whether the value lies at the threshold or beyond it."""
+        return value >= threshold if self.bad == "above" else value <= threshold
+
+    def sentence(self, value: float, threshold: float, detail: str = "") -> str:
+        """The finding with its numbers, then the remedy."""
+        finding = self.finding.format(value=f"{value:.3g}", threshold=f"{threshold:g}", detail=detail)
+        return f"{finding} {self.remedy}"
+
+
+_RULES = (
+    Rule(
+        "nan",
+        "above",
+        "{detail} was not finite; {value} of the updates since the last log row were skipped (threshold {threshold}).",
+        "The weights are those before. People lower the learning rate (lr=base), clip gradients (optim.clip_norm=1), warm up "
+        "(lr.warmup_images) or take trainer.precision=32-true.",
+        state="diverged",
+        patient=False,
+    ),
+    Rule(
+        "diverging",
+        "above",
+        "{detail} runs away: {value} times the lowest level it had (threshold {threshold}).",
+        "People lower the learning rate, and bound the discriminator (loss.clip, loss=wgan_gp, loss=bce_r1, norm=spectral) or the "
+        "gradients (optim.clip_norm).",
+        state="diverged",
+    ),
+    Rule(
+        "discriminator_wins",
+        "below",
+        "The discriminator is sure of nearly every picture: {value} of its loss's slope is left (threshold {threshold}), so the "
+        "generator learns next to nothing from it.",
+        "People regularise it (loss=bce_r1, loss=wgan_gp, norm=spectral, loss.label_smoothing=0.1, dropout=on, data.augment=on) or "
+        "lower lr.discriminator.",
+    ),
+    Rule(
+        "generator_wins",
+        "below",
+        "The discriminator prefers a real picture to a generated one in {value} of the pairs (threshold {threshold}; a coin "
+        "reaches 0.5), so what it teaches is wrong.",
+        "People raise lr.discriminator or loss.n_critic, widen it (scale.discriminator_channels), or weaken its regulariser "
+        "(loss.penalty_weight).",
+    ),
+    Rule(
+        "black",
+        "below",
+        "The pictures are of one colour: their contrast is {value} of that of real pictures (threshold {threshold}); {detail}.",
+        "People use a norm in the generator (norm=batch), a lower learning rate, or arch.init=scaled, which keeps tanh out of its "
+        "flat ends.",
+    ),
+    Rule(
+        "mode_collapse",
+        "below",
+        "Pictures of one caption hardly differ whatever the noise: {value} of the spread of real pictures (threshold "
+        "{threshold}; {detail}).",
+        "People regularise the discriminator (loss=bce_r1, loss=wgan_gp), lower the learning rate, or raise loss.kl_weight.",
+    ),
+    Rule(
+        "ignores_text",
+        "below",
+        "The pictures hardly depend on the caption: {value} of the spread of real pictures (threshold {threshold}; {detail}).",
+        "People use loss=hinge_matching, raise loss.matching_discriminator and loss.wrong_texts, whiten the embeddings "
+        "(text.whiten=256), or check that captions belong to their pictures.",
+    ),
+    Rule(
+        "white_border",
+        "above",
+        "{value} of the pictures have a frame of one colour with a straight inner edge (threshold {threshold}; {detail}).",
+        "People crop their data inside the padding; a score of the uncropped pictures is also one of the frame.",
+    ),
+)
+RULES = {rule.name: rule for rule in _RULES}
