@@ -6,7 +6,7 @@ RUN = $(VENV)/bin/python
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train sweep test test-all lint bench
+.PHONY: help setup train sweep demo test test-all torture lint bench
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -26,11 +26,17 @@ train: setup ## paint birds, train the recipe's Stage I and then a short Stage I
 sweep: setup ## the six variants, Stage I and Stage II of each; ARGS='scale=tiny'
 	$(RUN) src/train.py sweep=six_variants $(ARGS)
 
+demo: setup ## a page to type captions into; ARGS='run=<run folder>'
+	$(RUN) src/demo.py $(ARGS)
+
 test: setup ## the tests; ARGS='-k losses'
 	OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 $(ARGS)
 
 test-all: setup ## the slow tests too
 	OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 -m '' $(ARGS)
+
+torture: setup ## kill -9 a run at random moments and compare its weights with an undisturbed one; ARGS='--kills 20'
+	$(RUN) bench/torture.py $(ARGS)
 
 lint: setup ## format, lint and types
 	$(VENV)/bin/ruff format --check src tests bench
