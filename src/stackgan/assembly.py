@@ -115,15 +115,15 @@ def build_adversarial_loss(config: Config) -> AdversarialLoss:
 
 def build_step_settings(config: Config, inputs: Inputs, budget: int) -> StepSettings:
     """How a step is taken; epochs become images here, because the size of the data set is known here."""
-    optim, lr = config.optim, config.lr
+    optim, lr, scale = config.optim, config.lr, stage_scale(config)
     training_images = len(inputs.store.indices("train"))
     shared = {key: value for key, value in asdict(optim).items() if key != "clip_norm"}
     few = training_images < AUGMENT_BELOW
     return StepSettings(
-        batch_size=stage_scale(config).batch_size,
+        batch_size=scale.batch_size,
         seed=config.seed,
-        generator_optimizer=OptimizerSettings(lr=lr.generator, **shared),
-        discriminator_optimizer=OptimizerSettings(lr=lr.discriminator, **shared),
+        generator_optimizer=OptimizerSettings(lr=lr.generator * scale.lr_factor, **shared),
+        discriminator_optimizer=OptimizerSettings(lr=lr.discriminator * scale.lr_factor, **shared),
         schedule=LearningRateSchedule(
             halve_every=lr.halve_every_epochs * training_images if lr.halve_every_epochs else None,
             warmup=lr.warmup_images,

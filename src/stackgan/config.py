@@ -122,6 +122,7 @@ class StageScale:
     batch_size: int = MISSING
     images: int | None = None
     epochs: int | None = None
+    lr_factor: float = 1.0
 
 
 @dataclass
@@ -334,7 +335,7 @@ def _check_numbers(config: Config) -> None:
                 "evaluation.final_samples", "evaluation.batch_size", "logger.checkpoint_minutes", "data.classes",
                 "data.images_per_class", "data.picture_size", "jobs"]  # fmt: skip
     for stage in ("one", "two"):
-        positive += [f"scale.{stage}.batch_size", f"scale.{stage}.image_size"]
+        positive += [f"scale.{stage}.{key}" for key in ("batch_size", "image_size", "lr_factor")]
         size = _value(config, f"scale.{stage}.image_size")
         if size < 16 or size & (size - 1):
             raise UserError(f"scale.{stage}.image_size={size} must be a power of two of at least 16.")

@@ -51,6 +51,7 @@ from stackgan.training.live_status import LiveStatus
 from stackgan.training.loggers import MetricsCsv, wandb_logger
 from stackgan.training.preemption import Preempted, StopRequest, end_with_parent
 from stackgan.training.saving import Checkpoints, SavePlan
+from stackgan.training.wandb_summary import send_summary
 
 DONE, FAILED, DIVERGED, PREEMPTED = 0, 1, 3, 75
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the disk, or what this user may have of it
@@ -106,6 +107,7 @@ class Experiment:
         )
         self.stop = StopRequest()
         self.stop.deferred = not is_first_rank()  # the others wait for this rank, and agree on the batch to stop at
+        self.loggers: list[Any] = []
         self._saves: Checkpoints | None = None
         self._seconds_before = before.seconds if before else 0.0
         self._started = time.monotonic()
@@ -190,11 +192,11 @@ class Experiment:
 
     def _train(self, found: Found | None) -> None:
         """Fit, as often as the run goes back to an older checkpoint."""
-        loggers = self._loggers()
+        self.loggers = self._loggers()
         again = False
         while True:
             try:
-                return self._fit(loggers, found, again)
+                return self._fit(self.loggers, found, again)
             except RollBack as request:
                 found, again = self._roll_back(request), True
 
@@ -290,6 +292,7 @@ class Experiment:
         self.stop.deferred = True
         try:
             self._record(state=state, reason=reason, **changes)
+            send_summary(self.loggers, self.config, self.status)
         except OSError:  # a full disk must not hide what happened
             if state == "done":
                 raise

@@ -141,6 +141,12 @@ def test_the_schedule_reaches_both_optimizers(tiny):
     assert rates == [2e-4 * 16 / 64] * 2
 
 
+def test_a_stage_may_learn_slower(tiny):
+    sampler = stage_one_sampler(tiny)
+    module = steps(tiny("stage=two", "scale.two.lr_factor=0.25"), 1, stage_one=sampler)
+    assert [optimizer.param_groups[0]["lr"] for optimizer in module.optimizers()] == [0.25 * 2e-4] * 2
+
+
 def test_the_learning_gradient_is_the_plain_formulas(tiny):
     """One discriminator step of the module against the step written out, in float64 with plain SGD."""
     config = tiny("trainer.precision=64-true", "optim=sgd", "optim.momentum=0", "lr.discriminator=0.1", "norm=none")

@@ -31,6 +31,9 @@ def test_a_run_without_a_key_is_offline_with_a_fixed_id_its_studys_group_and_row
     (folder,) = tmp_path.glob("trial/*-*")
     assert (wandb.run.id, wandb.run.group) == (f"trial-{read_status(folder).signature}", "trial")
     assert wandb.run.config["loss"]["name"] == "bce"
+    summary = dict(wandb.run.summary)
+    assert (summary["status/state"], summary["choice/loss"], summary["choice/optim"]) == ("done", "bce", "adam")
+    assert "score/is_efflite0" in summary or "score/is_efflite0/test" in summary
     wandb.finish()
     assert len(list(folder.glob("wandb/offline-run-*"))) == 1
     assert [row["images"] for row in sent if "loss/d" in row] == [8, 16, 24, 32]
