@@ -27,9 +27,9 @@ from support import TINY, composed
 pytestmark = pytest.mark.skipif(
     efflite0_path() is None, reason="the package of requirements/offline.txt is not installed"
 )
-LONG = [  # seconds of training, with everything that has a state
-    "loss=wgan", "loss.n_critic=3", "dropout=on", "lr=cosine", "data.augment=on", "trainer.deterministic=true", "images=800",
-    "logger.log_every=56", "logger.samples_every=400", "evaluation.every=400", "trainer.threads=1",
+LONG = [  # seconds of training, long enough to be caught in the middle by a busy machine, with everything that has a state
+    "loss=wgan", "loss.n_critic=3", "dropout=on", "lr=cosine", "data.augment=on", "trainer.deterministic=true", "images=1600",
+    "logger.log_every=56", "logger.samples_every=800", "evaluation.every=800", "trainer.threads=1",
 ]  # fmt: skip
 OFTEN = ["logger.checkpoint_images=120"]
 
@@ -129,7 +129,7 @@ def test_a_run_that_was_killed_and_then_stopped_ends_where_one_left_in_peace_doe
     last = start(*LONG, *OFTEN)
     assert last.wait(timeout=900) == 0, last.communicate()[1]
     status = read_status(folder)
-    assert (status.state, status.images, status.budget) == ("done", 800, 800)
+    assert (status.state, status.images, status.budget) == ("done", 1600, 1600)
     assert status.events == [{"images": n, "sentence": "went on from the checkpoint"} for n in (first, second)]
     assert_same_result(folder, in_peace)
 

@@ -4,6 +4,7 @@ import csv
 import json
 import math
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 import torch
@@ -167,19 +168,12 @@ def test_probes_change_nothing_that_is_learned(tiny, tmp_path):
 
 
 def test_an_alert_is_sent_once(tiny, tmp_path, monkeypatch):
-    sent = []
-
-    class Run:
-        def alert(self, title, text, level):
-            sent.append((title, text, level))
-
-        def __getattr__(self, name):
-            return lambda *args, **kwargs: None
-
-    monkeypatch.setattr(WandbLogger, "experiment", property(lambda self: Run()))
+    wandb_run = MagicMock()
+    monkeypatch.setattr(WandbLogger, "experiment", wandb_run)
     run(tiny(*ALWAYS, "logger.wandb=offline"), [])
-    (alert,) = sent
-    assert alert[0] == "black at 24 images" and "contrast" in alert[1] and alert[2] == "WARN"
+    (alert,) = wandb_run.alert.call_args_list
+    title, sentence = alert.args
+    assert title == "black at 24 images" and "contrast" in sentence and alert.kwargs == {"level": "WARN"}
 
 
 @pytest.mark.slow

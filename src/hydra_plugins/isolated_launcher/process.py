@@ -109,9 +109,9 @@ class JobProcess:
         return status
 
     def _how_it_ended(self, code: int) -> str:
-        last = "".join(self.last_lines(1))
         if code == -signal.SIGKILL:
-            return "killed by signal 9 (out of memory?)" + (f"; its last line: {last}" if last else "")
+            return "killed by signal 9 (out of memory?)"
+        last = "".join(self.last_lines(1))
         if code < 0:
             return f"killed by signal {-code} ({signal.strsignal(-code)})"
         if code == BAD_INPUT and last:

@@ -102,6 +102,12 @@ def explain(verdict: Verdict) -> str:
     return " ".join(part for part in parts if part)
 
 
+def brief(verdict: Verdict) -> str:
+    """What was seen, without numbers and remedy, and since when: what a table has room for."""
+    seen = explain(verdict).partition(". ")[0].partition(": ")[0].rstrip(".")
+    return seen + (f", from {verdict.images:,} images" if verdict.images is not None else "")
+
+
 def reason(run: RunRecord) -> str:
     """Why a run is in its state, as a sentence; "" where nobody said."""
     return _sentence(run.reason)
