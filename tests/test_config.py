@@ -86,6 +86,7 @@ def test_every_choice_composes(option):
         (["loss.name=hing"], ["loss.name=hing", "hinge"]),
         (["norm.generator=batchnorm"], ["norm.generator=batchnorm", "conditional_batch"]),
         (["dropout.rate=1.0"], ["dropout.rate=1.0"]),
+        (["trainer.sync_batchnorm=on", "trainer.accelerator=cpu"], ["trainer.sync_batchnorm=on", "norm=group"]),
         (["images=0"], ["images=0", "greater than zero"]),
         (["images=100", "epochs=1"], ["images", "epochs"]),
         (["scale.one.image_size=48"], ["scale.one.image_size=48", "power of two"]),

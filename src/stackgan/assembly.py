@@ -9,8 +9,9 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 
-from stackgan.config import Config, requested_budget, stage_scale
+from stackgan.config import Config, Trainer, requested_budget, stage_scale
 from stackgan.data.batches import BatchStream
+from stackgan.errors import UserError
 from stackgan.evaluation.during_training import InceptionScores, ScorePlan
 from stackgan.evaluation.feature_networks import build_feature_network
 from stackgan.health.monitor import HealthSettings
@@ -198,12 +199,30 @@ def build_trainer(config: Config, callbacks: list[pl.Callback], loggers: list[An
         callbacks=callbacks,
         logger=loggers,
         deterministic=trainer.deterministic,
+        sync_batchnorm=synchronises_batchnorm(trainer),
         use_distributed_sampler=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
     )
+
+
+def synchronises_batchnorm(trainer: Trainer) -> bool:
+    """Whether batch norm takes its statistics over the batches of all ranks, as one device with the whole batch would.
+
+    torch's synchronised batch norm exists for GPUs only; on CPU ranks each normalises its own share of the batch.
+
+    Raises UserError where it is asked for without GPUs.
+    """
+    if trainer.devices == 1 or trainer.sync_batchnorm == "off":
+        return False
+    gpus = trainer.accelerator != "cpu" and torch.cuda.is_available()
+    if trainer.sync_batchnorm == "on" and not gpus:
+        raise UserError(
+            "trainer.sync_batchnorm=on needs GPUs, and none is visible; take norm=group or leave it at auto."
+        )
+    return gpus
 
 
 def resolve_precision(precision: str, accelerator: str) -> str:

@@ -144,6 +144,7 @@ class Trainer:
     precision: str = "auto"
     threads: int | None = None
     deterministic: bool = False
+    sync_batchnorm: str = "auto"  # auto: on GPUs | on | off
 
 
 @dataclass
@@ -299,6 +300,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "loss.penalty": PENALTIES,
     "trainer.accelerator": ("auto", "cpu", "gpu"),
     "trainer.precision": ("auto", "32-true", "bf16-mixed", "64-true"),
+    "trainer.sync_batchnorm": ("auto", "on", "off"),
     "logger.wandb": ("auto", "online", "offline", "disabled"),
     "evaluation.network": ("auto", "efflite0", "inception"),
     "health.policy": POLICIES,
@@ -397,6 +399,11 @@ def _check_combinations(config: Config) -> None:
         raise UserError(
             f"the batch of {stage_scale(config).batch_size} pictures cannot be shared evenly by "
             f"trainer.devices={config.trainer.devices}."
+        )
+    if config.trainer.sync_batchnorm == "on" and config.trainer.accelerator == "cpu":
+        raise UserError(
+            "trainer.sync_batchnorm=on needs GPUs: torch has no synchronised batch norm for CPU ranks. "
+            "Take norm=group, which needs none, or trainer.sync_batchnorm=off (each rank normalises its own share)."
         )
     _check_variant_stage(config)
 

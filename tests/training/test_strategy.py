@@ -3,28 +3,67 @@
 import pytest
 import torch
 
-from stackgan.training.bundle import load_bundle
+from stackgan.assembly import synchronises_batchnorm
+from stackgan.errors import UserError
+from stackgan.training.checkpoint import LAST, read_checkpoint
+from support import composed
+
+TWENTY_STEPS = ["trainer.precision=64-true", "images=160", "loss.n_critic=1", "arch.init=scaled", "health.every=1000"]
+
+
+@pytest.fixture
+def weights(train, tmp_path):
+    """The networks' weights after a run in a study of its own, and the run's folder name."""
+
+    def of(study, *settings):
+        result = train(*TWENTY_STEPS, *settings, f"study={study}")
+        assert result.returncode == 0, result.stderr
+        (folder,) = tmp_path.glob(f"{study}/*/checkpoints")
+        checkpoint = read_checkpoint(folder / LAST)
+        assert checkpoint["step_count"] == 20
+        return checkpoint["module"], folder.parent.name
+
+    return of
+
+
+def assert_same(weights, others):
+    """Relative to each tensor's length: Adam makes a visible step of the rounding error of a gradient near zero."""
+    for key, value in weights.items():
+        distance = torch.linalg.vector_norm((others[key] - value).double())
+        assert distance <= 1e-8 * torch.linalg.vector_norm(value.double()), key
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("norm", ["none", "group"])
-def test_two_ranks_with_half_the_batch_each_equal_one_rank(train, tmp_path, norm):
-    settings = [
-        f"norm={norm}",
-        "trainer.precision=64-true",
-        "images=80",
-        "loss=wgan_gp",
-        "loss.n_critic=1",
-        "arch.init=scaled",
-    ]
-    assert train(*settings, "study=one").returncode == 0
-    result = train(*settings, "study=two", "trainer.devices=2")
-    assert result.returncode == 0, result.stderr
-    one, two = (
-        load_bundle(next(tmp_path.glob(f"{study}/*/generator"))).sampler.state_dict() for study in ("one", "two")
+def test_two_ranks_with_half_the_batch_each_equal_one_rank(weights, norm):
+    (one, name), (two, same_name) = (
+        weights(f"devices_{devices}", f"norm={norm}", "loss=wgan_gp", f"trainer.devices={devices}")
+        for devices in (1, 2)
     )
-    assert (
-        next(tmp_path.glob("one/*")).name == next(tmp_path.glob("two/*")).name
-    )  # the same run: devices are not in its signature
-    for key, value in one.items():
-        torch.testing.assert_close(two[key], value, rtol=1e-6, atol=1e-9)
+    assert name == same_name  # the same run: devices are not in its signature
+    assert_same(one, two)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two CUDA devices")
+def test_two_gpus_with_synchronised_batch_norm_equal_one(weights):
+    one, two = (weights(f"devices_{n}", "trainer.accelerator=gpu", f"trainer.devices={n}")[0] for n in (1, 2))
+    assert_same(one, two)
+
+
+def test_batch_norm_is_synchronised_where_several_gpus_train(monkeypatch):
+    one, two, off, on = (
+        composed(*overrides).trainer
+        for overrides in (
+            [],
+            ["trainer=ddp"],
+            ["trainer=ddp", "trainer.sync_batchnorm=off"],
+            ["trainer=ddp", "trainer.sync_batchnorm=on"],
+        )
+    )
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert [synchronises_batchnorm(t) for t in (one, two, off, on)] == [False, True, False, True]
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert [synchronises_batchnorm(t) for t in (one, two, off)] == [False, False, False]
+    with pytest.raises(UserError, match="needs GPUs"):
+        synchronises_batchnorm(on)
