@@ -72,6 +72,7 @@ class Progress(pl.Callback):
 
     def __init__(self, total: int, rows: TrainingLog) -> None:
         self.total, self.rows = total, rows
+        self.shown: dict[str, str] = {}
 
     def on_train_start(self, trainer: pl.Trainer, module: TextToImageGAN) -> None:  # type: ignore[override]
         hidden = not trainer.is_global_zero
@@ -79,9 +80,10 @@ class Progress(pl.Callback):
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: TextToImageGAN, *_: object) -> None:  # type: ignore[override]
         row = self.rows.last
-        if row:
-            shown = {"D": "loss/d", "G": "loss/g", "real": "d/real", "fake": "d/fake"}
-            self.bar.set_postfix({name: f"{row.get(key, math.nan):.2f}" for name, key in shown.items()}, refresh=False)
+        if row:  # with n_critic a short row may have no step of the generator: its last loss stays
+            names = {"D": "loss/d", "G": "loss/g", "real": "d/real", "fake": "d/fake"}
+            self.shown |= {name: f"{row[key]:.2f}" for name, key in names.items() if key in row}
+            self.bar.set_postfix(self.shown, refresh=False)
         self.bar.update(module.settings.batch_size)
 
     def teardown(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
