@@ -41,7 +41,7 @@ SMALL = [
 
 @dataclass(frozen=True)
 class Run:
-    """A run, the verdicts it must have (at least one of them), and those it may have beside them."""
+    """A run, the verdicts of which it must have one, and those it may have besides: what goes wrong seldom goes wrong alone."""
 
     overrides: tuple[str, ...]
     must: frozenset[str] = frozenset()
@@ -67,16 +67,16 @@ ANY = frozenset(VERDICTS) - {"white_border"}
 PICTURES = frozenset({"black", "mode_collapse", "ignores_text"})
 RUNS = {
     **{f"healthy_{seed}": Run(("variant=recipe", f"seed={seed}")) for seed in range(3)},
-    "lr_x10": Run(("variant=lr_x10",), ANY, ANY),
+    "lr_x10": Run(("variant=lr_x10",), may=ANY),  # at this size it trains, and scores well
     "lr_x100": Run(("lr.generator=2e-2", "lr.discriminator=2e-2"), ANY, ANY),
     "lr_x1000": Run(("lr.generator=0.2", "lr.discriminator=0.2"), ANY, ANY),
     "overflow": Run(("optim=sgd", "lr.generator=1e12", "lr.discriminator=1e12", "norm=none"), frozenset({"nan"}), ANY),
     "unclipped_critic": Run(("loss=wgan_unclipped", "norm=none", "lr.discriminator=2e-3"), frozenset({"diverging"}), ANY),
     "saturated": Run(("norm=none", "lr.generator=1e-2"), frozenset({"black"}), ANY),
-    "deaf_to_noise": Run(("variant=recipe",), frozenset({"mode_collapse"}), spoil=deaf(1, 2)),
-    "deaf_to_text": Run(("variant=recipe",), frozenset({"ignores_text"}), spoil=deaf(0)),
+    "deaf_to_noise": Run(("variant=recipe",), frozenset({"mode_collapse"}), ANY, spoil=deaf(1, 2)),
+    "deaf_to_text": Run(("variant=recipe",), frozenset({"ignores_text"}), ANY, spoil=deaf(0)),
     "strong_discriminator": Run(
-        ("norm=none", "lr.discriminator=1e-3", "lr.generator=1e-6"), frozenset({"discriminator_wins"}), PICTURES
+        ("norm=none", "lr.discriminator=3e-4", "lr.generator=1e-6"), frozenset({"discriminator_wins"}), PICTURES
     ),
     "weak_discriminator": Run(
         ("lr.discriminator=1e-8", "lr.generator=1e-3"), frozenset({"generator_wins"}), PICTURES

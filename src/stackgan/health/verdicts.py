@@ -75,7 +75,7 @@ _RULES = (
     Rule(
         "discriminator_wins",
         "below",
-        "The discriminator is sure of nearly every picture: {value} of its loss's slope is left (threshold {threshold}), so the "
+        "The discriminator is sure of nearly every generated picture: {value} of its loss's slope is left (threshold {threshold}), so the "
         "generator learns next to nothing from it.",
         "People regularise it (loss=bce_r1, loss=wgan_gp, norm=spectral, loss.label_smoothing=0.1, dropout=on, data.augment=on) or "
         "lower lr.discriminator.",

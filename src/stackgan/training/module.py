@@ -167,7 +167,7 @@ class TextToImageGAN(pl.LightningModule):
 
         self._observe("d/real", self._judgement(real))
         self._observe("d/fake", self._judgement(fakes_scores))
-        self._observe("health/discriminator_wins", slope_left(loss, real.conditional, fakes_scores.conditional))
+        self._observe("health/discriminator_wins", slope_left(loss, fakes_scores.conditional))
         self._observe("health/generator_wins", ranking(real.conditional, fakes_scores.conditional))
         if wrong is not None:
             self._observe("d/wrong", self._judgement(wrong))
