@@ -19,7 +19,18 @@ from stackgan.reporting.page import write_report
 from stackgan.reporting.page.collect import RunRecord, Verdict, read_study
 from stackgan.reporting.page.compare import differences, groups
 from stackgan.reporting.page.curves import thin
-from stackgan.reporting.page.rows import broke, choices, command, duration, explain, measured, shell, short
+from stackgan.reporting.page.rows import (
+    brief,
+    broke,
+    choices,
+    command,
+    duration,
+    explain,
+    measured,
+    shell,
+    short,
+    without_verdict,
+)
 from stackgan.reporting.page.words import VERDICT_MEANINGS
 from support import script
 
@@ -266,6 +277,22 @@ def test_every_verdict_there_is_has_a_meaning_and_the_monitors_own_sentence_come
     assert explain(Verdict("x", "it broke at 0.5. People stop.", 5, 10, 0.5, 0.1)) == (
         "It broke at 0.5. People stop. Seen from 5 images until 10."
     )
+
+
+def test_a_table_has_room_for_what_was_seen_and_since_when():
+    verdict = Verdict(
+        "black", sentence="The pictures are of one colour: their contrast is 0.01. People use a norm.", images=12_000
+    )
+    assert brief(verdict) == "The pictures are of one colour, from 12,000 images"
+
+
+def test_a_run_without_a_verdict_is_healthy_only_if_it_was_watched_for_long_enough():
+    run = RunRecord("r", config={"health.warm_up": 10_000}, rows=[{"images": 6_400, "health/black": 0.5}], images=6_400)
+    assert without_verdict(run) == "too short to judge: verdicts count after 10,000 images"
+    run.images = 20_000
+    assert without_verdict(run) == "nothing seen to go wrong"
+    run.rows = [{"images": 20_000}]
+    assert without_verdict(run) == "health was not measured"
 
 
 def test_a_health_chart_has_the_threshold_that_all_runs_share(tmp_path):

@@ -53,6 +53,10 @@ class Protocol:
     seed: int = 0
     captions: str = ""
     generator: str = ""
+    truncation: float = 1.0
+    frames: str = "kept"
+    image_size: int = 0
+    data: str = ""
     recorded: bool = True
 
     @classmethod
@@ -61,6 +65,7 @@ class Protocol:
         return cls(
             text(record.metric), text(record.network), text(record.weights), text(record.resize), whole(record.samples),
             whole(record.real_samples), whole(record.splits), whole(record.seed), text(record.captions), text(record.generator),
+            _factor(record.truncation), text(record.frames), whole(record.image_size), text(record.data),
         )  # fmt: skip
 
     @property
@@ -69,7 +74,8 @@ class Protocol:
         if not self.recorded:
             return "protocol not recorded"
         splits = f", {self.splits} splits" if self.splits > 1 else ""
-        return f"{self.captions}, {self.samples:,} pictures{splits}"
+        frames = ", frames cropped" if self.frames == "cropped" else ""
+        return f"{self.captions}, {self.samples:,} pictures{splits}{frames}"
 
     @property
     def sentence(self) -> str:
@@ -79,8 +85,18 @@ class Protocol:
         return (
             f"{self.network} (weights {self.weights or 'not recorded'}), {self.samples:,} pictures of {self.captions} captions, "
             f"{self.real_samples:,} real pictures, {self.splits} splits or subsets, seed {self.seed}, resize {self.resize}, "
-            f"{'averaged' if self.generator == 'ema' else self.generator} generator"
+            f"{'averaged' if self.generator == 'ema' else self.generator} generator{self._unusual}"
         )
+
+    @property
+    def _unusual(self) -> str:
+        """What is said only where it is not as usual, or known."""
+        parts = [
+            f", {self.image_size} px" if self.image_size else "",
+            f", truncation {self.truncation:g}" if self.truncation != 1 else "",
+            ", frames cropped" if self.frames == "cropped" else "",
+        ]
+        return "".join(parts)
 
 
 @dataclass(frozen=True)
@@ -155,6 +171,11 @@ class Group:
             SeedRow(label, dict(Counter(run.state for run in runs)), [_mean(column, runs) for column in self.columns])
             for (label, _), runs in settings.items()
         ]
+
+
+def _factor(value: Any) -> float:
+    found = number(value)
+    return 1.0 if found is None else found
 
 
 def _mean(column: Column, runs: Sequence[RunRecord]) -> tuple[float, float | None, int] | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from stackgan.command_line import PATHS
 from stackgan.reporting.page.collect import RunRecord, Verdict
-from stackgan.reporting.page.files import number, text
+from stackgan.reporting.page.files import number, text, whole
 from stackgan.reporting.page.words import BROKEN, VERDICT_MEANINGS
 
 
@@ -132,9 +132,14 @@ def broke(run: RunRecord) -> int | None:
     return run.images if run.state in BROKEN else None
 
 
-def watched(run: RunRecord) -> bool:
-    """Whether its health was measured, so that no verdict means that nothing was seen."""
-    return any(key.startswith("health/") for row in run.rows for key in row)
+def without_verdict(run: RunRecord) -> str:
+    """What it means that a finished run has no verdict."""
+    if not any(key.startswith("health/") for row in run.rows for key in row):
+        return "health was not measured"
+    warm_up = whole(run.config.get("health.warm_up"))
+    if run.images <= warm_up:
+        return f"too short to judge: verdicts count after {warm_up:,} images"
+    return "nothing seen to go wrong"
 
 
 def command(run: RunRecord) -> str:
