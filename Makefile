@@ -6,7 +6,7 @@ RUN = $(VENV)/bin/python
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train sweep demo test test-all torture lint bench
+.PHONY: help setup train sweep demo table test test-all torture lint bench
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -29,6 +29,9 @@ sweep: setup ## the six variants, Stage I and Stage II of each; ARGS='scale=tiny
 demo: setup ## a page to type captions into; ARGS='run=<run folder>'
 	$(RUN) src/demo.py $(ARGS)
 
+table: setup ## scores as Markdown and CSV; ARGS='study=outputs/six_variants'
+	$(RUN) src/table.py $(or $(ARGS),study=outputs/six_variants)
+
 test: setup ## the tests; ARGS='-k losses'
 	OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 $(ARGS)
 
@@ -43,5 +46,5 @@ lint: setup ## format, lint and types
 	$(VENV)/bin/ruff check src tests bench
 	$(VENV)/bin/mypy
 
-bench: setup ## how fast a step and the loader are here; writes bench/results/latest.json
-	$(RUN) bench/run.py
+bench: setup ## how fast a step and the loader are here; writes bench/results/latest.json; ARGS='--quick'
+	$(RUN) bench/run.py $(ARGS)

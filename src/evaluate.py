@@ -1,32 +1,120 @@
-"""Score a finished run on its test captions; every score goes to the run's evaluation.json with its protocol.
+"""Score a run, a study's runs, or a folder of pictures; every score goes to evaluation.json with its protocol.
 
 python src/evaluate.py run=<run folder>
-python src/evaluate.py run=<run folder> samples=2000 seed=1
+python src/evaluate.py run=<run folder> samples=30000 devices=2         killed, the same command goes on where it was
+python src/evaluate.py study=<folder of runs>                           every finished run in it
+python src/evaluate.py images=<folder> data=cub data.root=<CUB folder>  pictures from elsewhere
 """
 
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from stackgan.command_line import run_script, user_errors
+from stackgan.command_line import BAD_INPUT, PATHS, run_script, user_errors
+from stackgan.config import Config, typed
 from stackgan.errors import UserError
+
+if TYPE_CHECKING:
+    from stackgan.evaluation.request import ScoreRequest
+    from stackgan.evaluation.run_scores import Scored
+
+SUBJECTS = ("run", "study", "images")
+PLACES = ("cache", "clip", "network_path")
+OTHERS = (*SUBJECTS, "wandb", "data", "text")
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="evaluate")
 def main(config: DictConfig) -> None:
     with user_errors():
-        if config.run is None:
-            raise UserError("no run: give run=<folder of a finished run>.")
-        from stackgan.evaluation.record import describe
-        from stackgan.evaluation.run_scores import ScoreRequest, score_run
+        check(config)
+        from stackgan.evaluation.request import ScoreRequest  # torch only once the request is known to be good
 
-        run = Path(config.run)
-        keys = ("samples", "splits", "seed", "batch_size", "network", "inception_weights")
-        records = score_run(run, ScoreRequest(cache=Path(config.cache), **{key: config[key] for key in keys}))
-        print("\n".join(describe(record) for record in records))
-        print(f"records: {run / 'evaluation.json'}")
+        request = ScoreRequest.of({str(key): value for key, value in config.items() if key not in OTHERS})
+        if config.images is not None:
+            from stackgan.evaluation.run_scores import score_images
+
+            show(score_images(Path(config.images), data_config(config), request))
+        elif config.run is not None:
+            evaluate_run(Path(config.run), request, config.wandb)
+        else:
+            evaluate_study(Path(config.study), request, config.wandb)
+
+
+def check(config: DictConfig) -> None:
+    """Refuse what cannot be meant."""
+    given = [key for key in SUBJECTS if config[key] is not None]
+    if len(given) != 1:
+        what = "no run" if not given else f"{' and '.join(given)} at once"
+        raise UserError(f"{what}: give one of run=<run folder>, study=<folder of runs>, images=<folder of pictures>.")
+    overrides = [override.partition("=")[0] for override in HydraConfig.get().overrides.task]
+    foreign = [key for key in overrides if key.partition(".")[0] in ("data", "text", "size")]
+    if foreign and given != ["images"]:
+        raise UserError(f"{foreign[0]} belongs to images=; the data set and picture size of a run are its own.")
+    if not isinstance(config.wandb, bool):
+        raise UserError(f"wandb={config.wandb} must be true or false.")
+    if config.wandb and config.images is not None:
+        raise UserError("wandb=true belongs to run= or study=; a folder of pictures has no W&B run.")
+
+
+def data_config(config: DictConfig) -> Config:
+    """The training configuration with the data set and the text encoder that were asked for."""
+    groups = ("data", "text")
+    chosen = [f"{group}={choice}" for group, choice in HydraConfig.get().runtime.choices.items() if group in groups]
+    keys = [o for o in HydraConfig.get().overrides.task if o.partition("=")[0].partition(".")[0] in groups and "." in o]
+    found = typed(hydra.compose("config", [*chosen, *keys]))
+    if config.cache:
+        found.data.cache = str(config.cache)
+    return found
+
+
+def evaluate_run(run: Path, request: "ScoreRequest", wandb: bool) -> None:
+    """Score one run and show the records."""
+    from stackgan.evaluation.run_scores import score_run
+
+    scored = score_run(run, request)
+    show(scored)
+    if wandb:
+        from stackgan.evaluation.wandb_scores import send_scores
+
+        print(f"W&B: {send_scores(run, scored.records)}")
+
+
+def evaluate_study(study: Path, request: "ScoreRequest", wandb: bool) -> None:
+    """Score every finished run of a folder; one that cannot be scored is named and does not stop the others."""
+    from stackgan.run_directory import read_status
+
+    if not study.is_dir():
+        raise UserError(f"study={study} is no folder; give a study's, for example study=outputs/runs.")
+    statuses = {path: read_status(path) for path in sorted(study.iterdir()) if (path / "config.yaml").is_file()}
+    finished = [path for path, status in statuses.items() if status is not None and status.state == "done"]
+    if not finished:
+        raise UserError(f"study={study} holds no finished run ({len(statuses)} runs in all).")
+    failed = 0
+    for number, run in enumerate(finished, 1):
+        print(f"[{number}/{len(finished)}] {run.name}", flush=True)
+        try:
+            evaluate_run(run, request, wandb)
+        except UserError as error:
+            failed += 1
+            print(error, file=sys.stderr)
+    for path in statuses.keys() - set(finished):
+        status = statuses[path]
+        print(f"not scored: {path.name} ({status.state if status else 'no status.json'})")
+    if failed:
+        sys.exit(BAD_INPUT)
+
+
+def show(scored: "Scored") -> None:
+    """Records, notes, and where they are."""
+    from stackgan.evaluation.record import describe
+
+    print("\n".join([*(describe(record) for record in scored.records), *scored.notes]))
+    print(f"records: {scored.folder / 'evaluation.json'}")
 
 
 if __name__ == "__main__":
-    run_script(main, literal=("run", "cache", "inception_weights"))
+    run_script(main, literal=(*SUBJECTS, *PLACES, *PATHS))

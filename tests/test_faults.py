@@ -16,7 +16,7 @@ import torch
 
 from stackgan.config import PROJECT
 from stackgan.errors import UserError
-from stackgan.evaluation.during_training import InceptionScores
+from stackgan.evaluation.during_training import TrainingScores
 from stackgan.evaluation.feature_networks import efflite0_path
 from stackgan.experiment import run
 from stackgan.run_directory import lock_run, read_status
@@ -159,14 +159,14 @@ def test_the_scores_at_the_end_need_not_be_waited_for(tiny, tmp_path, monkeypatc
 
 
 def _signal_while_scoring(patch: pytest.MonkeyPatch, signum: int, when: str) -> None:
-    score = InceptionScores.score
+    score = TrainingScores.score
 
     def signalled(self, trainer, module, split, count):
         if split == when:
             os.kill(os.getpid(), signum)
         return score(self, trainer, module, split, count)
 
-    patch.setattr(InceptionScores, "score", signalled)
+    patch.setattr(TrainingScores, "score", signalled)
 
 
 def test_a_damaged_checkpoint_falls_back_and_says_so(tiny, tmp_path, monkeypatch, capsys):
@@ -255,7 +255,7 @@ def test_wandb_is_sent_each_row_once_over_all_sessions(tiny, tmp_path, monkeypat
     import wandb
 
     monkeypatch.delenv("WANDB_API_KEY", raising=False)
-    sent, log, score = [], wandb.Run.log, InceptionScores.score
+    sent, log, score = [], wandb.Run.log, TrainingScores.score
     monkeypatch.setattr(
         wandb.Run, "log", lambda self, row, *args, **kwargs: (sent.append(dict(row)), log(self, row, *args, **kwargs))
     )
@@ -267,7 +267,7 @@ def test_wandb_is_sent_each_row_once_over_all_sessions(tiny, tmp_path, monkeypat
         return score(self, trainer, module, split, count)
 
     sessions: list[int] = []
-    monkeypatch.setattr(InceptionScores, "score", dies)
+    monkeypatch.setattr(TrainingScores, "score", dies)
     settings = ["logger.wandb=offline", "images=64", "logger.checkpoint_images=16", "evaluation.every=40", "study=w"]
     with pytest.raises(RuntimeError, match="dies"):  # with the row at 40 sent, and the last checkpoint at 32
         run(tiny(*settings), [])

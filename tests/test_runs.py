@@ -65,8 +65,11 @@ def test_a_run_leaves_what_the_contract_says(tiny, tmp_path):
     assert Image.open(folder / "samples" / grids[0]).width > 8 * 128
     records = json.loads((folder / "evaluation.json").read_text())
     assert {(r["captions"], r["images"]) for r in records} == {("validation", 32), ("validation", 64), ("test", 64)}
-    assert all(r["metric"] == "is_efflite0" and r["value"] >= 1 and len(r["weights"]) == 16 for r in records)
+    assert {r["metric"] for r in records} == {"is_efflite0", "kid_efflite0"}
+    assert all(r["value"] >= 1 for r in records if r["metric"] == "is_efflite0")
+    assert all(len(r["weights"]) == 16 for r in records)
     assert load_bundle(folder / "generator").signature == status.signature
+    assert load_bundle(folder / "generator_best").images in (32, 64)
     assert (folder / "checkpoints" / "last.ckpt").exists()
 
 

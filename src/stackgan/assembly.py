@@ -1,6 +1,7 @@
 """From the configuration to the objects of a run: networks, loss, step, trainer. The library below knows no configuration."""
 
 import math
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import torch
 from stackgan.config import Config, Trainer, requested_budget, stage_scale
 from stackgan.data.batches import BatchStream
 from stackgan.errors import UserError
-from stackgan.evaluation.during_training import InceptionScores, ScorePlan
+from stackgan.evaluation.during_training import ScorePlan, TrainingScores
 from stackgan.evaluation.feature_networks import build_feature_network
 from stackgan.health.monitor import HealthSettings
 from stackgan.inputs import Inputs
@@ -155,7 +156,7 @@ def build_health_settings(config: Config) -> HealthSettings:
     )
 
 
-def build_scores(config: Config, run: Path, inputs: Inputs) -> InceptionScores:
+def build_scores(config: Config, run: Path, inputs: Inputs, keep_best: Callable[[], None]) -> TrainingScores:
     """The scores while the run goes on and at its end."""
     evaluation = config.evaluation
     network = build_feature_network(evaluation.network, evaluation.inception_weights)
@@ -163,7 +164,7 @@ def build_scores(config: Config, run: Path, inputs: Inputs) -> InceptionScores:
         evaluation.every, evaluation.samples, evaluation.final_samples,
         evaluation.splits, evaluation.batch_size, evaluation.seed,
     )  # fmt: skip
-    return InceptionScores(run, inputs.store, inputs.table, network, plan)
+    return TrainingScores(run, inputs.store, inputs.table, network, plan, keep_best)
 
 
 def build_stream(config: Config, inputs: Inputs, budget: int, trainer: pl.Trainer, start: int) -> BatchStream:

@@ -216,7 +216,7 @@ class Experiment:
         module = self.module
         loggers[0].forget_after(module.images_seen)
         grids = SampleGrids(self.folder, self.inputs.store, self.inputs.table, self.config.logger.samples_every)
-        scores = build_scores(self.config, self.folder, self.inputs)
+        scores = build_scores(self.config, self.folder, self.inputs, lambda: self._save_bundle("generator_best"))
         log = TrainingLog(self.config.logger.log_every)
         callbacks = [log, grids, scores, self._monitor(log), LiveStatus(self._record, log, scores)]
         if self.config.logger.progress:
@@ -240,10 +240,10 @@ class Experiment:
             self._end("done", scores={final.metric: final.value})
             print(self._outputs(grids.last, f"{final.metric} {final.value:.3f} +- {final.std:.3f}"))
 
-    def _save_bundle(self) -> None:
+    def _save_bundle(self, name: str = "generator") -> None:
         module = self.module
         bundle = GeneratorBundle(module.sampler(), self.inputs.encoder, self.place.signature, module.images_seen)
-        bundle.save(self.folder / "generator")
+        bundle.save(self.folder / name)
 
     @rank_zero_only
     def _leave_last_good(self, final: ProtocolRecord | None) -> None:

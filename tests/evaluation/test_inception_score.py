@@ -9,7 +9,7 @@ import torch.multiprocessing as mp
 from torch import nn
 
 from stackgan.evaluation.feature_networks import FeatureNetwork
-from stackgan.evaluation.inception_score import SeededInceptionScore, inception_score
+from stackgan.evaluation.inception_score import SeededInceptionScore, inception_score, inception_score_of
 
 CPU = torch.device("cpu")
 
@@ -36,7 +36,7 @@ def test_sure_and_evenly_spread_over_k_classes_is_k(classes):
     images = pictures([i % classes for i in range(40 * classes)])
     mean, std = inception_score(ClassByBrightness(), [images], splits=1, seed=0, device=CPU)
     assert mean == pytest.approx(classes, rel=1e-9)
-    assert math.isnan(std) or std == 0
+    assert std == 0
 
 
 def test_unsure_of_everything_is_one():
@@ -52,9 +52,8 @@ def test_it_equals_the_formula_in_float64_on_soft_probabilities():
     order = torch.randperm(64, generator=generator)
     p = (2.0 * nn.functional.one_hot(images[order, 0, 0, 0].long(), 8).double()).softmax(1)
     scores = torch.stack([(q * (q.log() - q.mean(0, keepdim=True).log())).sum(1).mean().exp() for q in p.chunk(4)])
-    assert mean == pytest.approx(scores.mean().item(), rel=1e-12) and std == pytest.approx(
-        scores.std().item(), rel=1e-9
-    )
+    assert mean == pytest.approx(scores.mean().item(), rel=1e-12)
+    assert std == pytest.approx(scores.std(correction=0).item(), rel=1e-9)
 
 
 def test_saturated_logits_give_a_number():
@@ -78,6 +77,50 @@ def test_batches_do_not_matter_and_training_randomness_is_left_alone():
 def test_fewer_pictures_than_splits_is_refused():
     with pytest.raises(ValueError, match="3 pictures"):
         inception_score(ClassByBrightness(), [pictures([0, 1, 2])], splits=10, seed=0, device=CPU)
+
+
+def test_of_logits_it_is_what_it_is_of_pictures():
+    images = pictures(torch.randint(0, 8, (50,), generator=torch.Generator().manual_seed(0)).tolist())
+    network = ClassByBrightness(2.0)
+    whole = inception_score(network, [images], splits=4, seed=3, device=CPU)
+    assert inception_score_of(network(images), 4, 3) == whole
+    assert inception_score_of(network(images), 4, 4) != whole
+
+
+def test_a_mixture_of_known_distributions_is_exp_of_its_mutual_information():
+    sure, torn = [0.7, 0.2, 0.1], [0.1, 0.45, 0.45]
+    logits = torch.tensor([sure, torn]).log().repeat(30, 1)
+    mean = [0.4, 0.325, 0.275]
+    information = sum(p * math.log(p / q) for row in (sure, torn) for p, q in zip(row, mean, strict=True)) / 2
+    assert inception_score_of(logits, splits=1)[0] == pytest.approx(math.exp(information), rel=1e-6)
+
+
+def test_as_many_splits_as_asked_for_where_they_do_not_divide_the_pictures():
+    logits = torch.randn(11, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    order = torch.randperm(11, generator=torch.Generator().manual_seed(0))
+    p = logits[order].softmax(1)
+    parts = [p[i * 11 // 4 : (i + 1) * 11 // 4] for i in range(4)]  # 2, 3, 3, 3
+    scores = [(q * (q.log() - q.mean(0).log())).sum(1).mean().exp().item() for q in parts]
+    assert inception_score_of(logits, splits=4)[0] == pytest.approx(sum(scores) / 4, rel=1e-12)
+    assert inception_score_of(logits, splits=10)[1] > 0  # torchmetrics would make 6
+
+
+def test_classes_of_probability_zero_add_nothing():
+    logits = 5000 * nn.functional.one_hot(torch.arange(40) % 4, 8).float()  # exp(-5000) is 0 in float64 too
+    assert inception_score_of(logits, splits=1)[0] == pytest.approx(4, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("logits", "splits", "message"),
+    [
+        (torch.zeros(9, 4), 10, "9 pictures cannot be divided into 10"),
+        (torch.zeros(9, 4), 0, "splits=0"),
+        (torch.full((9, 4), torch.nan), 1, "logits: features hold NaN"),
+    ],
+)
+def test_logits_that_have_no_score_are_refused(logits, splits, message):
+    with pytest.raises(ValueError, match=message):
+        inception_score_of(logits, splits)
 
 
 def test_train_mode_does_not_reach_the_network():

@@ -55,6 +55,12 @@ def test_big_endian_and_strings(tmp_path):
     assert array.tolist() == [1.5] and plain == ["name", 3, 2.5]
 
 
+@pytest.mark.parametrize("protocol", [2, 5])
+def test_dictionaries_by_name_come_back(tmp_path, protocol):
+    (tmp_path / "a").write_bytes(pickle.dumps({"layer": {"kernel": ARRAYS[0]}}, protocol))
+    np.testing.assert_array_equal(array_pickle.load(tmp_path / "a")["layer"]["kernel"], ARRAYS[0])
+
+
 class Evil:
     def __init__(self, function, *arguments):
         self.what = function, arguments
@@ -80,13 +86,23 @@ def test_a_hostile_pickle_executes_nothing(tmp_path, protocol):
         np.array([object()]),
         np.array(["text"]),
         np.zeros(2, dtype=[("x", "f4")]),
-        {"a": 1},
+        {1: "a"},
         np.float32(1.0),
         Evil(np.ndarray, (4,), "f4"),
         Evil(np.dtype, "O"),
         Evil(bytes, 10),
     ],
-    ids=["integers", "objects", "text", "structured", "dict", "scalar", "ndarray call", "dtype call", "bytes call"],
+    ids=[
+        "integers",
+        "objects",
+        "text",
+        "structured",
+        "dict by number",
+        "scalar",
+        "ndarray call",
+        "dtype call",
+        "bytes call",
+    ],
 )
 @pytest.mark.parametrize("protocol", [2, 5])
 def test_anything_but_float_arrays_is_refused(tmp_path, value, protocol):

@@ -28,11 +28,15 @@ def real_images(
     rows = store.indices(split)
     if limit is not None and limit < len(rows):
         rows = rows[np.arange(limit) * len(rows) // limit]
-    offset = (store.size - image_size) // 2
     for start in range(0, len(rows), chunk):
-        part = rows[start : start + chunk]
-        windows = gather_windows(store.images, part, np.full((len(part), 2), offset), image_size)
-        yield torch.from_numpy(windows).permute(0, 3, 1, 2)
+        yield centre_windows(store, rows[start : start + chunk], image_size)
+
+
+def centre_windows(store: ImageStore, rows: np.ndarray, image_size: int) -> Tensor:
+    """Pictures by row, centre-cropped and not flipped: uint8 [B, 3, image_size, image_size] with channels_last strides."""
+    offset = (store.size - image_size) // 2
+    windows = gather_windows(store.images, rows, np.full((len(rows), 2), offset), image_size)
+    return torch.from_numpy(windows).permute(0, 3, 1, 2)
 
 
 @dataclass(frozen=True)

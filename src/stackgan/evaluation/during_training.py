@@ -1,23 +1,31 @@
-"""The Inception Score while a run goes on, and at its end."""
+"""Inception Score and KID while a run goes on, the best generator by them, and the score at the end."""
 
 import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
+import torch
+from torch import Tensor
+from torchmetrics.utilities import dim_zero_cat
 
 from stackgan.data.records import Split
 from stackgan.data.store import ImageStore
 from stackgan.data.views import real_images
 from stackgan.evaluation.feature_networks import FeatureNetwork
-from stackgan.evaluation.inception_score import inception_score
-from stackgan.evaluation.record import ProtocolRecord, append_record
+from stackgan.evaluation.inception_score import SeededInceptionScore
+from stackgan.evaluation.kernel_distance import kernel_distance_of
+from stackgan.evaluation.record import ProtocolRecord, append_records
 from stackgan.evaluation.samples import caption_vectors, generated_pixels, share
 from stackgan.text.table import EmbeddingTable
 from stackgan.training.callbacks import Diverged, crossed, log_row
 from stackgan.training.gate import all_finite
 from stackgan.training.module import TextToImageGAN
+
+SUBSETS, SUBSET_SIZE = 100, 250  # of KID
 
 
 @dataclass(frozen=True)
@@ -32,25 +40,71 @@ class ScorePlan:
     seed: int = 0
 
 
-class InceptionScores(pl.Callback):
+class PictureScores(SeededInceptionScore):
+    """The Inception Score, which keeps the pooled features of the same pass."""
+
+    inception: FeatureNetwork
+    pooled: list[Tensor]
+
+    def __init__(self, network: FeatureNetwork, splits: int, seed: int) -> None:
+        super().__init__(network, splits, seed)
+        self.add_state("pooled", [], dist_reduce_fx="cat")
+
+    def update(self, imgs: Tensor) -> None:
+        """imgs: uint8 [B, 3, H, W]."""
+        pooled, logits = self.inception.both(imgs)
+        self.pooled.append(pooled)
+        self.features.append(logits)
+
+    def compute(self) -> tuple[Tensor, ...]:  # type: ignore[override]
+        """Mean and standard deviation over the splits, and the features [N, D] in the order of the pictures, of all ranks."""
+        return (*super().compute(), dim_zero_cat(self.pooled).cpu())
+
+
+@dataclass(frozen=True)
+class Real:
+    """The same of real pictures of a split."""
+
+    inception_score: float
+    pooled: Tensor  # [N, D]
+
+
+class TrainingScores(pl.Callback):
     """Scores the averaged generator on validation captions every so many images, and on test captions at the end.
 
-    The feature network lives here, not in the LightningModule: neither checkpoints nor optimizers see it.
+    The generator with the least KID on validation captions is the best: its classes are neither trained on nor those of the
+    final score. The feature network lives here, not in the LightningModule: neither checkpoints nor optimizers see it.
+
+    Args:
+        run: folder of the run, whose evaluation.json gets a record of each score.
+        keep_best: saves the generator as it is now; called by the first rank at each new best.
+
+    Attributes:
+        latest: the last scores on validation captions, by their names.
+        final: the record of the score that the run is quoted by, None before the end.
     """
 
     def __init__(
-        self, run: Path, store: ImageStore, table: EmbeddingTable, network: FeatureNetwork, plan: ScorePlan
+        self,
+        run: Path,
+        store: ImageStore,
+        table: EmbeddingTable,
+        network: FeatureNetwork,
+        plan: ScorePlan,
+        keep_best: Callable[[], None] = lambda: None,
     ) -> None:
         self.run, self.store, self.table, self.network, self.plan = run, store, table, network, plan
-        self._real: dict[tuple[Split, int], tuple[float, int]] = {}
-        self.latest: dict[str, float] = {}  # the last score on validation captions, by its name
+        self.keep_best = keep_best
+        self._real: dict[tuple[Split, int], Real] = {}
+        self.latest: dict[str, float] = {}
         self.final: ProtocolRecord | None = None
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: TextToImageGAN, *_: object) -> None:  # type: ignore[override]
         after = module.images_seen
         if crossed(self.plan.every, after - module.settings.batch_size, after):
-            record = self.score(trainer, module, "validation", self.plan.samples)
-            self.latest = {record.metric: record.value}
+            records = self.score(trainer, module, "validation", self.plan.samples)
+            self.latest = {record.metric: record.value for record in records}
+            self._choose(trainer, module, records[-1])
 
     def on_train_end(self, trainer: pl.Trainer, module: TextToImageGAN) -> None:  # type: ignore[override]
         self.final = self.score_test(trainer, module)
@@ -61,32 +115,64 @@ class InceptionScores(pl.Callback):
             self.final = self.score_test(trainer, module)
 
     def score_test(self, trainer: pl.Trainer, module: TextToImageGAN) -> ProtocolRecord:
-        """The score that the run is quoted by."""
-        return self.score(trainer, module, "test", self.plan.final_samples)
+        """The Inception Score that the run is quoted by."""
+        return self.score(trainer, module, "test", self.plan.final_samples)[0]
 
-    def score(self, trainer: pl.Trainer, module: TextToImageGAN, split: Split, count: int) -> ProtocolRecord:
-        """Measure, log and record."""
+    def score(self, trainer: pl.Trainer, module: TextToImageGAN, split: Split, count: int) -> list[ProtocolRecord]:
+        """Measure, log and record: the Inception Score, then KID where there are real pictures enough."""
         plan, device = self.plan, module.device
         with module.clock.paused():
             self.network.to(device)
             indices = share(count, trainer.global_rank, trainer.world_size)
             text = caption_vectors(self.store, self.table, split, count)
             fakes = generated_pixels(module.sampler(), text, plan.seed, indices, plan.batch_size, device)
-            mean, std = inception_score(self.network, fakes, plan.splits, plan.seed, device)
-            real, real_samples = self._real_score(trainer, split, count, module)
-            record = ProtocolRecord(
-                self.network.metric, mean, std, real, self.network.name, self.network.weights, self.network.resize,
-                count, real_samples, plan.splits, plan.seed, split, "ema", module.images_seen,
-            )  # fmt: skip
-            key = record.metric if split == "validation" else f"{record.metric}/{split}"
-            row = {key: mean, f"{key}_std": std, f"{key}_real": real}
-            log_row(trainer, row, module.images_seen)
+            mean, std, pooled = self._measure(fakes, plan.splits, device)
+            real = self._real_scores(trainer, split, count, module)
+            records = [
+                ProtocolRecord(
+                    value=value, std=spread, real=beside, splits=splits, details=details, metric=metric,
+                    network=self.network.name, weights=self.network.weights, resize=self.network.resize, samples=count,
+                    real_samples=len(real.pooled), seed=plan.seed, captions=split, generator="ema",
+                    images=module.images_seen, image_size=module.sampler().image_size, data=self.store.fingerprint,
+                )
+                for metric, value, spread, beside, splits, details in (
+                    (self.network.metric, mean, std, real.inception_score, plan.splits, {}),
+                    *self._kernel_distance(pooled, real),
+                )
+            ]  # fmt: skip
+            log_row(trainer, logged(records, split), module.images_seen)
             if trainer.is_global_zero:
-                append_record(self.run, record)
-        return record
+                append_records(self.run, records)
+        return records
 
-    def _real_score(self, trainer: pl.Trainer, split: Split, count: int, module: TextToImageGAN) -> tuple[float, int]:
-        """The score of as many real pictures of the split as there are, up to `count`; measured once."""
+    def _measure(self, images: Iterable[Tensor], splits: int, device: torch.device) -> tuple[float, float, Tensor]:
+        metric = PictureScores(self.network, splits, self.plan.seed).to(device)
+        for batch in images:
+            metric.update(batch.to(device))
+        mean, std, pooled = metric.compute()
+        return float(mean), float(std), pooled
+
+    def _kernel_distance(
+        self, pooled: Tensor, real: Real
+    ) -> list[tuple[str, float, float, float, int, dict[str, float]]]:
+        halves = real.pooled[::2], real.pooled[1::2]
+        size = min(SUBSET_SIZE, len(pooled), len(halves[1]))
+        if size < 2:
+            return []
+        value, std = kernel_distance_of(real.pooled, pooled, self.plan.seed, SUBSETS, size)
+        beside, _ = kernel_distance_of(*halves, self.plan.seed, SUBSETS, size)
+        return [(f"kid{self.network.suffix}", value, std, beside, SUBSETS, {"subset_size": float(size)})]
+
+    def _choose(self, trainer: pl.Trainer, module: TextToImageGAN, record: ProtocolRecord) -> None:
+        """Keep the generator if no earlier one was nearer to the validation pictures. Checkpoints carry what was best so far."""
+        best: dict[str, Any] | None = module.extra.get("best")
+        if record.metric.startswith("kid") and (best is None or record.value < best["value"]):
+            module.extra["best"] = {"metric": record.metric, "value": record.value, "images": record.images}
+            if trainer.is_global_zero:
+                self.keep_best()
+
+    def _real_scores(self, trainer: pl.Trainer, split: Split, count: int, module: TextToImageGAN) -> Real:
+        """Of as many real pictures of the split as there are, up to `count`; measured once."""
         if (split, count) not in self._real:
             size, plan = module.sampler().image_size, self.plan
             number = min(count, len(self.store.indices(split)))
@@ -94,6 +180,15 @@ class InceptionScores(pl.Callback):
             chunks = share(math.ceil(number / chunk), trainer.global_rank, trainer.world_size)
             images = real_images(self.store, split, size, chunk=chunk, limit=number)
             mine = islice(images, chunks.start, chunks.stop)
-            value, _ = inception_score(self.network, mine, min(plan.splits, number), plan.seed, module.device)
-            self._real[split, count] = value, number
+            value, _, pooled = self._measure(mine, min(plan.splits, number), module.device)
+            self._real[split, count] = Real(value, pooled)
         return self._real[split, count]
+
+
+def logged(records: list[ProtocolRecord], split: Split) -> dict[str, float]:
+    """The row of the logs: validation scores by their name alone, others with their split."""
+    row: dict[str, float] = {}
+    for record in records:
+        key = record.metric if split == "validation" else f"{record.metric}/{split}"
+        row |= {key: record.value, f"{key}_std": record.std or 0.0, f"{key}_real": record.real or 0.0}
+    return row

@@ -1,132 +1,189 @@
-"""All scores of a finished run on its test captions, each recorded with its protocol."""
+"""All scores of a finished run, or of a folder of pictures, each recorded with its protocol."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-import torch
 from torch import Tensor
 
-from stackgan.config import saved_config
-from stackgan.data.views import real_images
+from stackgan.config import Config, saved_config, stage_scale
 from stackgan.errors import UserError
-from stackgan.evaluation.attribute_accuracy import attribute_classifier, judge, make_exam
-from stackgan.evaluation.feature_networks import FeatureNetwork, build_feature_network, file_hash
-from stackgan.evaluation.inception_score import inception_score
-from stackgan.evaluation.kernel_distance import kernel_distance
-from stackgan.evaluation.record import ProtocolRecord, append_record
-from stackgan.evaluation.samples import caption_vectors, generated_pixels
-from stackgan.inputs import Inputs, prepare_inputs
-from stackgan.progress import progress_bar
+from stackgan.evaluation import attribute_scores, diversity_scores
+from stackgan.evaluation.captions import Captions, folder_captions, same_caption, split_captions
+from stackgan.evaluation.feature_store import FeatureStore
+from stackgan.evaluation.frame import frame_report
+from stackgan.evaluation.lpips_diversity import Lpips
+from stackgan.evaluation.panel import Heard, Panel
+from stackgan.evaluation.record import ProtocolRecord, append_records
+from stackgan.evaluation.request import SAMPLES, ScoreRequest
+from stackgan.evaluation.scores import Score
+from stackgan.evaluation.subjects import GeneratedPictures, Subject, find_pictures
+from stackgan.evaluation.weights import chosen_bundle
+from stackgan.inputs import prepare_inputs
+from stackgan.run_directory import Status, read_status
 from stackgan.text.encoders import ENCODERS, build_encoder
-from stackgan.training.bundle import GeneratorBundle, load_bundle
+from stackgan.training.bundle import GeneratorBundle
 
 
 @dataclass(frozen=True)
-class ScoreRequest:
-    """What to measure."""
+class Scored:
+    """What an evaluation found, and where it is written."""
 
-    samples: int = 1000
-    splits: int = 10
-    seed: int = 0
-    batch_size: int = 50
-    network: str = "auto"
-    inception_weights: str | None = None
-    cache: Path = Path("cache")
+    folder: Path
+    records: list[ProtocolRecord]
+    notes: list[str]  # sentences: frames, and what was left out
 
 
-def score_run(run: Path, request: ScoreRequest) -> list[ProtocolRecord]:
-    """Inception Score and KID on test captions; on painted birds also the accuracy of the attributes that captions name."""
-    if request.samples < max(request.splits, 2):
-        raise UserError(f"samples={request.samples} must be at least splits={request.splits}.")
+def score_run(run: Path, request: ScoreRequest) -> Scored:
+    """Judge a run's generator by test captions; the records go to its evaluation.json, the frames to its frames.csv.
+
+    Raises UserError where there is no such run, it has no generator yet, or the data set has too few pictures.
+    """
     config = saved_config(run)
-    config.data.cache = str(request.cache)
-    bundle, inputs = load_bundle(run / "generator"), prepare_inputs(config)
-    network = build_feature_network(request.network, request.inception_weights)
-    fakes = test_pictures(bundle, inputs, request)
-    records = [
-        inception_record(network, fakes, bundle, inputs, request),
-        kid_record(network, fakes, bundle, inputs, request),
-    ]
-    if inputs.store.source == "birds" and bundle.text.name in ENCODERS:
-        records.append(attribute_record(bundle, request))
-    for record in records:
-        append_record(run, record)
-    return records
+    if request.cache is not None:
+        config.data.cache = str(request.cache)
+    bundle, inputs = chosen_bundle(run, request.weights), prepare_inputs(config)
+    if bundle.text.fingerprint != inputs.encoder.fingerprint:
+        raise UserError(
+            f"run={run} was trained on {bundle.text.name} embeddings ({bundle.text.fingerprint}), and those at hand are "
+            f"{inputs.encoder.name} ({inputs.encoder.fingerprint}); install the versions of requirements/offline.txt."
+        )
+    panel = Panel(inputs, request, Path(config.data.cache), bundle.sampler.image_size)
+    panel.check()
+    trained_on = (read_status(run) or Status("done")).data_fingerprint
+    if trained_on not in ("", inputs.store.fingerprint):
+        panel.notes.append(
+            f"data: the run was trained on {trained_on}, and is judged by another data set, {inputs.store.fingerprint}."
+        )
+    captions, _ = split_captions(inputs, "test", request.samples or SAMPLES)
+    name = f"run-{bundle.signature or run.name}"
+    subject = GeneratedPictures(bundle.sampler, captions.vectors, request.seed, request.truncation, name)
+    how = {
+        "captions": "test", "generator": request.weights, "images": bundle.images, "truncation": request.truncation,
+    }  # fmt: skip
+    evaluation = _Evaluation(panel, subject, captions, how, run)
+    evaluation.judge([f"{i:06d} {text}" for i, text in enumerate(captions.texts)])
+    if "attribute_accuracy" in request.metrics and inputs.store.source == "birds" and bundle.text.name in ENCODERS:
+        evaluation.attributes(bundle)
+    if "lpips_diversity" in request.metrics:
+        evaluation.diversity(diversity_scores.drawn_groups(bundle.sampler, inputs, request))
+    return evaluation.finish()
 
 
-def test_pictures(bundle: GeneratorBundle, inputs: Inputs, request: ScoreRequest) -> Tensor:
-    """uint8 [samples, 3, H, H]: picture i from test caption i and noise i."""
-    text = caption_vectors(inputs.store, inputs.table, "test", request.samples)
-    return draw(bundle, text, request)
+def score_images(folder: Path, config: Config, request: ScoreRequest) -> Scored:
+    """Judge a folder of pictures by the test pictures of the configured data set; the records go to evaluation.json there.
+
+    Args:
+        config: its data, text and scale are used.
+        request: its `size` is the side at which real pictures are looked at; None: that of the first picture.
+
+    Raises UserError where the folder holds no picture, one that cannot be read, or too few.
+    """
+    pictures = find_pictures(folder, request.samples)
+    request.enough(pictures.count, f"the number of pictures in {folder}")
+    sizes = pictures.sizes()
+    side = request.size or sizes[0][1]
+    stage_scale(config).image_size = side
+    inputs = prepare_inputs(config)
+    panel = Panel(inputs, request, Path(config.data.cache), side)
+    panel.check()
+    found = folder_captions(folder, pictures.files, inputs)
+    captions = None if isinstance(found, str) else found
+    how = {
+        "captions": "none" if captions is None else "own", "generator": "folder", "images": 0,
+        "subject": folder.resolve().name,
+    }  # fmt: skip
+    evaluation = _Evaluation(panel, pictures, captions, how, folder)
+    others = sum(each != (side, side) for each in sizes)
+    if others:
+        panel.notes.append(
+            f"sizes: {others} of {len(sizes)} pictures are not {side} x {side} px as the real ones are looked at; the feature "
+            "network resizes each, and scores of pictures of other sizes are other scores."
+        )
+    evaluation.judge(pictures.files)
+    if isinstance(found, str):
+        panel.notes.append(f"scores that need captions are left out: {found}.")
+    elif "lpips_diversity" in request.metrics:
+        groups = same_caption(found.texts, request.diversity_captions, request.diversity_noises)
+        if groups:
+            panel.attempt(lambda: evaluation.diversity(diversity_scores.file_groups(pictures, groups)))
+        else:
+            panel.notes.append("lpips_diversity is left out: no two pictures share a caption.")
+    return evaluation.finish()
 
 
-def draw(bundle: GeneratorBundle, text: Tensor, request: ScoreRequest) -> Tensor:
-    """Pictures for each row of text, with a progress bar."""
-    device = torch.device("cpu")
-    parts = []
-    with progress_bar(len(text), "img", "drawing") as bar:
-        for part in generated_pixels(bundle.sampler, text, request.seed, range(len(text)), request.batch_size, device):
-            parts.append(part)
-            bar.update(len(part))
-    return torch.cat(parts)
+class _Evaluation:
+    """Collects the records of one subject."""
 
+    def __init__(
+        self, panel: Panel, subject: Subject, captions: Captions | None, how: dict[str, Any], folder: Path
+    ) -> None:
+        self.panel, self.subject, self.captions, self.folder = panel, subject, captions, folder
+        self.records: list[ProtocolRecord] = []
+        self.stores: list[FeatureStore] = []
+        self.protocol = {
+            "samples": subject.count,
+            "seed": panel.request.seed,
+            "image_size": panel.image_size,
+            "data": panel.inputs.store.fingerprint,
+            **how,
+        }
 
-def inception_record(
-    network: FeatureNetwork, fakes: Tensor, bundle: GeneratorBundle, inputs: Inputs, request: ScoreRequest
-) -> ProtocolRecord:
-    """The Inception Score, with the same of real test pictures beside it."""
-    device, (real, count) = torch.device("cpu"), real_pictures(bundle, inputs, request)
-    mean, std = inception_score(network, fakes.split(request.batch_size), request.splits, request.seed, device)
-    real_mean, _ = inception_score(
-        network, real.split(request.batch_size), min(request.splits, count), request.seed, device
-    )
-    return record(network, network.metric, mean, std, real_mean, count, bundle, request)
+    def judge(self, names: Iterable[str]) -> None:
+        """Everything that follows from the one pass over the pictures; `names` are those of frames.csv."""
+        if not self.panel.listens:
+            return
+        panel, network = self.panel, self.panel.network
+        heard = panel.hear(self.subject)
+        self.stores.append(heard.store)
+        for frames, said in heard.versions.items():
+            self._record(panel.scores(said), network.name, network.weights, network.resize, frames=frames)
+            with_text = f"{network.name}, {panel.inputs.encoder.name}"
+            aligned = panel.alignment_scores(said, self.captions)
+            self._record(aligned, with_text, network.weights, network.resize, frames=frames)
+        if panel.clip is not None:
+            scores = panel.clip_scores(heard, self.captions)
+            self._record(scores, panel.clip.name, panel.clip.weights, "CLIP's own")
+        if heard.frames is not None:
+            self._report_frames(heard, heard.frames, names)
 
+    def diversity(self, pictures: Tensor) -> list[Score]:
+        """LPIPS between pictures of one caption, uint8 [K, n, 3, H, W]."""
+        panel, lpips = self.panel, Lpips()
+        real = diversity_scores.class_groups(panel.inputs, panel.image_size, *pictures.shape[:2])
+        score = diversity_scores.diversity_score(lpips, pictures, real)
+        samples = pictures.shape[0] * pictures.shape[1]
+        self._record([score], lpips.name, lpips.weights, diversity_scores.RESIZE, samples=samples)
+        return [score]
 
-def kid_record(
-    network: FeatureNetwork, fakes: Tensor, bundle: GeneratorBundle, inputs: Inputs, request: ScoreRequest
-) -> ProtocolRecord:
-    """KID of the fakes to real test pictures; beside it that of one half of the real ones to the other."""
-    real, count = real_pictures(bundle, inputs, request)
-    size, batch = min(250, count // 2, len(fakes)), request.batch_size
-    mean, std = kernel_distance(network, real.split(batch), fakes.split(batch), request.seed, subset_size=size)
-    halves = kernel_distance(network, real[::2].split(batch), real[1::2].split(batch), request.seed, subset_size=size)
-    return record(network, f"kid_{network.name}", mean, std, halves[0], count, bundle, request)
+    def attributes(self, bundle: GeneratorBundle) -> None:
+        """Accuracy of the attributes that captions name."""
+        panel, request = self.panel, self.panel.request
+        encoder = build_encoder(bundle.text.name)
+        score, weights, store = attribute_scores.attribute_score(
+            bundle.sampler, encoder, self.subject.count, request.seed, request.truncation, panel.cache, panel.workers
+        )
+        self.stores.append(store)
+        captions = attribute_scores.CAPTIONS
+        self._record([score], attribute_scores.NETWORK, weights, attribute_scores.RESIZE, captions=captions)
 
+    def finish(self) -> Scored:
+        """Write the records; only then is what the networks said no longer needed."""
+        append_records(self.folder, self.records)
+        for store in self.stores:
+            store.remove()
+        return Scored(self.folder, self.records, self.panel.notes)
 
-def real_pictures(bundle: GeneratorBundle, inputs: Inputs, request: ScoreRequest) -> tuple[Tensor, int]:
-    """Up to `samples` real test pictures, uint8 [N, 3, H, H], and N."""
-    chunks = real_images(inputs.store, "test", bundle.sampler.image_size, limit=request.samples)
-    real = torch.cat(list(chunks))
-    return real, len(real)
+    def _record(self, scores: Iterable[Score], network: str, weights: str, resize: str, **changes: Any) -> None:
+        protocol = {**self.protocol, "network": network, "weights": weights, "resize": resize, **changes}
+        self.records += [ProtocolRecord(**asdict(score), **protocol) for score in scores]
 
-
-def record(
-    network: FeatureNetwork,
-    metric: str,
-    mean: float,
-    std: float,
-    real: float,
-    count: int,
-    bundle: GeneratorBundle,
-    request: ScoreRequest,
-) -> ProtocolRecord:
-    """A score with this request's protocol."""
-    return ProtocolRecord(
-        metric, mean, std, real, network.name, network.weights, network.resize,
-        request.samples, count, request.splits, request.seed, "test", "ema", bundle.images,
-    )  # fmt: skip
-
-
-def attribute_record(bundle: GeneratorBundle, request: ScoreRequest) -> ProtocolRecord:
-    """Which of the named attributes are in the picture, for painted individuals of unseen combinations."""
-    path, classifier = attribute_classifier(request.cache)
-    exam = make_exam(request.samples)
-    text = torch.from_numpy(build_encoder(bundle.text.name).encode(exam.captions))
-    accuracy = judge(classifier, exam, draw(bundle, text, request))
-    parts = {"generated": accuracy.generated, "painted": accuracy.painted, "chance": accuracy.chance}
-    details = {f"{name}/{part}": value for part, values in parts.items() for name, value in values.items()}
-    return ProtocolRecord(
-        "attribute_accuracy", accuracy.relative, None, 1.0, "attribute classifier", file_hash(path), "bilinear, antialias, 64",
-        request.samples, request.samples, 1, request.seed, "unseen individuals", "ema", bundle.images, details,
-    )  # fmt: skip
+    def _report_frames(self, heard: Heard, frames: Tensor, names: Iterable[str]) -> None:
+        path = self.folder / "frames.csv"
+        frame_report(path, names, frames)
+        widths = frames[frames > 0].double()
+        width = f", {float(widths.median()):.0f} px wide in the middle case" if len(widths) else ""
+        self.panel.notes.append(
+            f"frames: {100 * heard.framed:.1f} % of the pictures have one{width}; each picture's is in {path}."
+        )

@@ -26,10 +26,19 @@ def share(count: int, rank: int, world_size: int) -> range:
 
 
 def generated_pixels(
-    sampler: TextToImage, text: Tensor, seed: int, indices: range, batch_size: int, device: torch.device
+    sampler: TextToImage,
+    text: Tensor,
+    seed: int,
+    indices: range,
+    batch_size: int,
+    device: torch.device,
+    truncation: float = 1.0,
 ) -> Iterator[Tensor]:
-    """uint8 batches [b, 3, H, H] of the pictures `indices`, picture i made of text[i] and the noise of (seed, i)."""
+    """uint8 batches [b, 3, H, H] of the pictures `indices`, picture i made of text[i] and the noise of (seed, i).
+
+    `truncation` is a factor on the noise: below 1 the pictures are less varied.
+    """
     for start in range(indices.start, indices.stop, batch_size):
         part = range(start, min(start + batch_size, indices.stop))
-        noise = picture_noise(seed, part, sampler.noise_size)
+        noise = truncation * picture_noise(seed, part, sampler.noise_size)
         yield sampler.pixels(text[part.start : part.stop].to(device), noise.to(device))

@@ -1,4 +1,4 @@
-"""Reading pickles of strings, lists and float arrays without trusting them.
+"""Reading pickles of strings, lists, dictionaries and float arrays without trusting them.
 
 A pickle is a program. Here it can call nothing but the classes below, which take the place of numpy's own: each checks
 what it is given, and none runs numpy code on a state that the file made up.
@@ -98,7 +98,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 def load(path: Path) -> Any:
-    """The file's object: strings, numbers, lists and tuples, with arrays as numpy.ndarray.
+    """The file's object: strings, numbers, lists, tuples and dictionaries by name, with arrays as numpy.ndarray.
 
     Raises:
         UserError: the file is missing, is no pickle, or asks for anything else; nothing of it has then been executed.
@@ -109,7 +109,9 @@ def load(path: Path) -> Any:
     except FileNotFoundError as error:
         raise UserError(f"{path} does not exist; it belongs to StackGAN's release of the embeddings.") from error
     except Exception as error:  # a hostile or cut-off pickle can end in any exception; none of its code has run
-        raise UserError(f"{path} is refused as a pickle of arrays ({error}); take StackGAN's released file.") from error
+        raise UserError(
+            f"{path} is refused as a pickle of arrays ({error}); take the file as it was released."
+        ) from error
 
 
 def _read(file: BinaryIO) -> Any:
@@ -121,6 +123,8 @@ def _plain(value: Any) -> Any:
         return value.value
     if isinstance(value, list | tuple):
         return [_plain(element) for element in value]
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        return {key: _plain(element) for key, element in value.items()}
     if not isinstance(value, str | bytes | int | float | None):
         raise pickle.UnpicklingError(f"it holds a {type(value).__name__}")
     return value
