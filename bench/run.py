@@ -1,121 +1,162 @@
-"""How fast is it here?      make bench      (about two minutes on two cores, after the data is painted)
+"""How fast is it here?      make bench      (about ten minutes on two idle cores; ARGS='--quick', '--only stage1', '--device cuda')
 
-Prints a table and writes bench/results/latest.json: the training step of the base and of the recipe, the loader against one that
-decodes each picture with PIL, and the time until the configuration is known. Ratios are of one run on one machine.
+Prints a table and writes bench/results/latest.json. Each measure is a ratio in one run on one machine: ours and the baseline that the
+project carries (bench/baseline.py) take turns, and so does a look at the machine's limit, so that what else runs touches all alike.
+What the numbers mean and what they were: docs/performance.md.
 """
 
+import argparse
+import datetime
+import importlib.metadata
 import json
+import os
 import platform
 import subprocess
-import sys
 import time
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-import pytorch_lightning as pl
 import torch
-from hydra import compose, initialize_config_dir
-from PIL import Image
-from torch.utils.data import DataLoader
+from cases import CASES
+from limits import Limit, limit
+from limits import measure as measure_limits
+from loaders import measure_loader
+from memory import measure_memory
+from scaling import by_batch, by_ranks
+from startup import measure_startup
+from steps import measure_step, step_precision
 
-from stackgan.assembly import build_module, build_trainer, resolve_precision
-from stackgan.config import PROJECT, Config, register, stage_scale, typed
-from stackgan.data.batches import BatchStream
-from stackgan.data.crop import reference_crop
-from stackgan.data.cub import read_cub
-from stackgan.inputs import cub_root, prepare_inputs
-from stackgan.process import prepare_process
+from stackgan.config import PROJECT
 
-WARM_UP, STEPS = 20, 100
-
-
-def configuration(*overrides: str) -> Config:
-    register()
-    with initialize_config_dir(str(PROJECT / "conf"), version_base="1.3"):
-        return typed(compose("config", list(overrides)))
+PACKAGES = ("torch", "torchvision", "pytorch-lightning", "numpy", "pillow", "hydra-core")
+RESULTS = Path(__file__).parent / "results"
+Values = dict[str, Any]
 
 
-def stream(config: Config, steps: int) -> BatchStream:
-    inputs, scale = prepare_inputs(config), stage_scale(config)
-    return BatchStream(
-        inputs.store, inputs.table, image_size=scale.image_size, batch_size=scale.batch_size, seed=0, steps=steps
+class Bench:
+    """The measures by name; each gives the values it adds to the result.
+
+    quick: smaller batches and fewer measures; device: cpu or cuda.
+    """
+
+    def __init__(self, quick: bool, device: str) -> None:
+        self.quick, self.device = quick, device
+        self.values: Values = {}
+        self.measures: dict[str, Callable[[], Values]] = {"limits": lambda: {"limits": measure_limits(device)}}
+        self.measures |= {name: lambda name=name: self.step(name) for name in CASES}  # type: ignore[misc]
+        self.measures |= {"loader": self.loader, "startup": lambda: measure_startup(quick), "memory": self.memory}
+        if not quick:
+            self.measures["scaling"] = self.scaling
+
+    def step(self, name: str) -> Values:
+        case = CASES[name].quick() if self.quick else CASES[name]
+        return measure_step(case, self.device, self.ceiling).result()
+
+    @cached_property
+    def ceiling(self) -> Limit:
+        return limit(step_precision(self.device), self.device)
+
+    def run(self, names: list[str]) -> None:
+        """Take the measures, telling how long each took."""
+        for name in names:
+            print(f"{name} ...", flush=True)
+            start = time.perf_counter()
+            self.values |= self.measures[name]()
+            print(f"{name}: {time.perf_counter() - start:.0f} s", flush=True)
+        self._compare_loader()
+
+    def loader(self) -> Values:
+        return measure_loader(CASES["stage1"]) | measure_loader(CASES["stage2"], 3, 1)
+
+    def memory(self) -> Values:
+        """Of ours and the baseline at each size, in fresh processes."""
+        names = ("stage1_small",) if self.quick else tuple(CASES)
+        peaks = {
+            f"{name} {which}": measure_memory(CASES[name], which, self.device)
+            for name in names
+            for which in ("ours", "plain")
+        }
+        return {"peak_memory": peaks}
+
+    def scaling(self) -> Values:
+        rates: Values = {"images_per_second_by_batch": by_batch("stage1_small", (8, 16, 32, 64, 128), self.device)}
+        if self.device == "cpu":
+            rates["images_per_second_by_ranks"] = by_ranks()
+        return {"scaling": rates}
+
+    def _compare_loader(self) -> None:
+        """How many times the steps that it feeds the loader could feed: the fastest of Stage I, the fastest of Stage II."""
+        pairs = (
+            ("loader_over_step", "loader_images_per_second", ("stage1", "stage1_small")),
+            ("loader_stage2_over_step", "loader_stage2_images_per_second", ("stage2",)),
+        )
+        for key, rate, names in pairs:
+            steps = [self.values[f"{name}_images_per_second"] for name in names if f"{name}_step_ratio" in self.values]
+            if steps and rate in self.values:
+                self.values[key] = self.values[rate] / max(steps)
+
+
+def machine(device: str) -> Values:
+    """Where and when; no name of the host."""
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        names = [
+            line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if line.startswith("model name")
+        ]
+        model = names[0] if names else model
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=PROJECT, capture_output=True, text=True, check=False
     )
+    return {
+        "machine": f"{model}, {os.cpu_count()} cores, {platform.system()}",
+        "gpu": torch.cuda.get_device_name() if device == "cuda" else None,
+        "load_before": round(os.getloadavg()[0], 1),
+        "threads": torch.get_num_threads(),
+        "precision": step_precision(device),
+        "versions": {name: importlib.metadata.version(name) for name in PACKAGES}
+        | {"python": platform.python_version()},
+        "commit": commit.stdout.strip() or None,
+        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    }
 
 
-class Timer(pl.Callback):
-    """Seconds of the steps after the warm-up."""
-
-    def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *_: object) -> None:
-        if trainer.fit_loop.epoch_loop.batch_idx == WARM_UP:
-            self.start = time.perf_counter()
-
-    def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        self.seconds = time.perf_counter() - self.start
-
-
-def step_rate(*overrides: str) -> float:
-    """Images/s of a Stage-I training step."""
-    config, timer = configuration(*overrides), Timer()
-    prepare_process(config)
-    module = build_module(config, prepare_inputs(config), 100_000, None)
-    trainer = build_trainer(config, [timer], [])
-    trainer.fit(module, DataLoader(stream(config, WARM_UP + STEPS + 1), batch_size=None))
-    return STEPS * stage_scale(config).batch_size / timer.seconds
-
-
-def rate(count: int, work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return count / (time.perf_counter() - start)
-
-
-def loader_rates() -> tuple[float, float]:
-    """Images/s of our batches, and of decoding, cropping and resizing each picture with PIL on one core."""
-    config = configuration()
-    batches = stream(config, 1000)
-    batches.batch(0)
-    ours = rate(200 * 64, lambda: [batches.batch(step) for step in range(200)])
-    records = read_cub(cub_root(config), name="birds").records[:300]
-
-    def decode() -> None:
-        for record in records:
-            picture = Image.open(record.path).convert("RGB")
-            box = reference_crop(picture.size, record.box)
-            np.asarray(picture.crop(box).resize((76, 76), Image.Resampling.BICUBIC))
-
-    return ours, rate(len(records), decode)
-
-
-def config_seconds() -> float:
-    """From the command line to the printed configuration, the least of three."""
-    command = [sys.executable, str(PROJECT / "src/train.py"), "--cfg", "job"]
-    return min(1 / rate(1, lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL)) for _ in range(3))
+def table(values: Values) -> str:
+    """Two columns; nested values with their keys joined by dots."""
+    lines = []
+    for name, value in values.items():
+        if isinstance(value, dict):
+            lines += table({f"{name}.{key}": inner for key, inner in value.items()}).splitlines()
+        else:
+            lines.append(f"{name:48}{value:.2f}" if isinstance(value, float) else f"{name:48}{value}")
+    return "\n".join(lines)
 
 
 def main() -> None:
-    ours, decoded = loader_rates()
-    result = {
-        "stage1_step_images_per_second": step_rate(),
-        "recipe_step_images_per_second": step_rate("variant=recipe"),
-        "loader_images_per_second": ours,
-        "loader_ratio": ours / decoded,
-        "config_seconds": config_seconds(),
-        "precision": resolve_precision("auto", "auto"),
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "machine": platform.platform(),
-    }
-    print(
-        "\n".join(
-            f"{name:32} {value:.2f}" if isinstance(value, float) else f"{name:32} {value}"
-            for name, value in result.items()
-        )
+    parser = argparse.ArgumentParser(description="How fast is it here?")
+    parser.add_argument("--quick", action="store_true", help="smaller batches, fewer measures: about two minutes")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        metavar="MEASURE",
+        help="limits stage1 stage2 stage1_small stage2_small loader startup memory scaling",
     )
-    path = Path(__file__).parent / "results" / "latest.json"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(result, indent=1) + "\n")
-    print(f"written: {path}")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--out", type=Path, default=RESULTS / "latest.json")
+    arguments = parser.parse_args()
+    bench = Bench(arguments.quick, arguments.device)
+    names = arguments.only or list(bench.measures)
+    if unknown := set(names) - set(bench.measures):
+        parser.error(f"no measure is called {', '.join(sorted(unknown))}; there are {', '.join(bench.measures)}")
+    values = machine(arguments.device)
+    bench.run(names)
+    values |= bench.values
+    print(table(values))
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    arguments.out.write_text(json.dumps(values, indent=1) + "\n")
+    print(f"written: {arguments.out}")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,14 @@
 """The Inception Score against closed forms, and what surrounds it."""
 
 import math
+import warnings
 
 import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch import nn
+from torchmetrics.image.inception import InceptionScore
 
 from stackgan.evaluation.feature_networks import FeatureNetwork
 from stackgan.evaluation.inception_score import SeededInceptionScore, inception_score, inception_score_of
@@ -146,3 +148,14 @@ def test_several_ranks_score_all_their_pictures(tmp_path, world_size):
     )
     for rank in range(world_size):
         assert torch.load(tmp_path / f"{rank}.pt") == pytest.approx(alone, rel=1e-12)
+
+
+def test_the_mean_is_torchmetrics_where_the_splits_divide_the_pictures():
+    logits = 3 * torch.randn(120, 7, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it says that it keeps all features
+        theirs = InceptionScore(feature=torch.nn.Identity(), splits=4)
+    theirs.update(logits)
+    torch.manual_seed(5)  # it shuffles by the global generator
+    mean, _ = theirs.compute()
+    assert inception_score_of(logits, splits=4, seed=5)[0] == pytest.approx(mean.item(), rel=1e-9)

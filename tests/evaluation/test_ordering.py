@@ -56,10 +56,10 @@ def damaged(pictures, modes):
     """The pictures in ways that get worse; `modes` is how many of them a collapsed generator draws."""
     draws = torch.Generator().manual_seed(0)
     noise = torch.randn(pictures.shape, generator=draws)
-    smooth = F.avg_pool2d(F.pad(pictures.float(), (2, 2, 2, 2), mode="replicate"), 5, stride=1)
+    smooth = F.avg_pool2d(F.pad(pictures.float(), (1, 1, 1, 1), mode="replicate"), 3, stride=1)
     return {
         "unseen": pictures,
-        "noise": (pictures + noise).round().clamp(0, 255).byte(),
+        "noise": (pictures + 0.5 * noise).round().clamp(0, 255).byte(),
         "blur": smooth.round().byte(),
         "style": pictures // 128 * 255,  # a poster: two levels a colour
         "collapse": pictures[:modes].repeat(COUNT // modes, 1, 1, 1),
