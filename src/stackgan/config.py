@@ -179,7 +179,7 @@ class Thresholds:
     discriminator_wins: float | None = 0.02
     generator_wins: float | None = 0.35
     black: float | None = 0.1
-    mode_collapse: float | None = 0.12
+    mode_collapse: float | None = 0.1
     ignores_text: float | None = 0.03
     white_border: float | None = 0.5
 

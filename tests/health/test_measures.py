@@ -30,6 +30,11 @@ FAULTS = {
     "nearly black": (anything(), nearly_black, {"black"}),
     "white with grain": (anything(), lambda picture: grain(0.05)(torch.full_like(picture, 0.95)), {"black"}),
     "noise changes nothing": (lambda caption, noise: 31 * caption, soft, {"mode_collapse"}),
+    "noise changes nothing, pale": (
+        lambda caption, noise: 31 * caption,
+        lambda picture: 0.3 + 0.4 * picture,
+        {"mode_collapse"},
+    ),
     "noise changes grain": (lambda caption, noise: 31 * caption, grain(0.05), {"mode_collapse"}),
     "two pictures only": (lambda caption, noise: (caption + noise) % 2, soft, {"mode_collapse"}),
     "one picture only": (lambda caption, noise: 0, soft, {"mode_collapse", "ignores_text"}),

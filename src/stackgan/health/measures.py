@@ -16,12 +16,14 @@ class Measurement(NamedTuple):
 
 
 def measure_pictures(pictures: Pictures) -> dict[str, Measurement]:
-    """`black`, `mode_collapse`, `ignores_text` and `white_border`."""
-    noise, captions, duplicates = noise_spread(pictures), caption_spread(pictures), duplicate_rate(pictures)
+    """`black`, `mode_collapse`, `ignores_text` and `white_border`. Spreads are those at the contrast of real pictures."""
+    contrast, duplicates = contrast_ratio(pictures), duplicate_rate(pictures)
+    # a pale generator's pictures all lie close together, and a garish one's far apart, whatever they show
+    noise, captions = (spread(pictures) / max(contrast**2, 1e-6) for spread in (noise_spread, caption_spread))
     framed, really = framed_share(pictures.generated.flatten(0, 1)), framed_share(pictures.real)
     of_noise = f"{duplicates:.0%} have a near-twin; between captions the spread is {captions:.3g}"
     return {
-        "black": Measurement(contrast_ratio(pictures), f"their mean brightness is {brightness(pictures):.2f} of 1"),
+        "black": Measurement(contrast, f"their mean brightness is {brightness(pictures):.2f} of 1"),
         "mode_collapse": Measurement(noise * (1 - duplicates), of_noise),
         "ignores_text": Measurement(captions, f"between noises it is {noise:.3g}"),
         "white_border": Measurement(framed, f"{really:.0%} of the real ones have it too"),
