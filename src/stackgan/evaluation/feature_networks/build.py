@@ -34,7 +34,7 @@ def build_feature_network(
         UserError: the name is unknown, or the network's weights are not at hand; it says how to get them.
     """
     if name not in NETWORKS:
-        raise UserError(f"evaluation.network={name} is not known; choose one of {', '.join(NETWORKS)}.")
+        raise UserError(f"network={name} is not known; choose one of {', '.join(NETWORKS)}.")
     if name in TRAINED:
         if path is not None:
             return TRAINED[name](read_checkpoint(Path(path)))
@@ -44,8 +44,8 @@ def build_feature_network(
         return EfficientNetLite0()
     if weights is None:
         raise UserError(
-            f"evaluation.network=inception needs {INCEPTION_FILES[0]}: give evaluation.inception_weights=<file>, or use "
-            "evaluation.network=efflite0."
+            f"network=inception needs {INCEPTION_FILES[0]}: give network_path=<file> (train.py: evaluation.inception_weights), "
+            "or use network=efflite0."
         )
     return Inception(weights)
 
@@ -56,11 +56,11 @@ def _trained_here(name: str, cache: Path | str | None, data: str | None) -> Chec
         f"run python src/fit_classifier.py network={name} with the settings of this data set (data=... data.root=...)"
     )
     if cache is None or data is None:
-        raise UserError(f"evaluation.network={name} needs a trained network; {command} and give its folder.")
+        raise UserError(f"network={name} needs a trained network; {command} and give its folder.")
     folder = checkpoint_folder(cache, name, data)
     if not folder.is_dir():
-        raise UserError(f"evaluation.network={name} is not trained on this data set: {folder} is missing; {command}.")
+        raise UserError(f"network={name} is not trained on this data set: {folder} is missing; {command}.")
     checkpoint = read_checkpoint(folder)
     if checkpoint.record is None or checkpoint.record.data != data:
-        raise UserError(f"evaluation.network={name}: {folder} was trained on another data set; {command}.")
+        raise UserError(f"network={name}: {folder} was trained on another data set; {command}.")
     return checkpoint

@@ -82,9 +82,10 @@ class Protocol:
         """Everything that must be equal for two values to be compared."""
         if not self.recorded:
             return "as the run's status quotes it; how it was measured is not in evaluation.json"
+        parts = f"{self.splits} splits or subsets, " if self.splits > 1 else ""
         return (
             f"{self.network} (weights {self.weights or 'not recorded'}), {self.samples:,} pictures of {self.captions} captions, "
-            f"{self.real_samples:,} real pictures, {self.splits} splits or subsets, seed {self.seed}, resize {self.resize}, "
+            f"{self.real_samples:,} real pictures, {parts}seed {self.seed}, resize {self.resize}, "
             f"{'averaged' if self.generator == 'ema' else self.generator} generator{self._unusual}"
         )
 
