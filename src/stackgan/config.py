@@ -177,7 +177,7 @@ class Thresholds:
     nan: float | None = 0.5
     diverging: float | None = 50.0
     discriminator_wins: float | None = 0.02
-    generator_wins: float | None = 0.35
+    generator_wins: float | None = 0.25
     black: float | None = 0.1
     mode_collapse: float | None = 0.1
     ignores_text: float | None = 0.03
