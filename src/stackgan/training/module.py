@@ -30,6 +30,7 @@ from stackgan.training.gate import FiniteGate, passes_on
 from stackgan.training.noise import NoiseSource
 from stackgan.training.optimizers import OptimizerSettings, build_optimizer
 from stackgan.training.schedule import LearningRateSchedule
+from stackgan.training.strategy import share_statistics
 
 
 @dataclass(frozen=True)
@@ -90,11 +91,12 @@ class TextToImageGAN(pl.LightningModule):
         self.gate, self.lr_factor = FiniteGate(), 1.0
         self.extra: dict[str, Any] = {}
         self.noise = NoiseSource(settings.seed, settings.batch_size)
+        self.ranks = 1
 
     def setup(self, stage: str) -> None:
         """Each rank draws its own share of the global batch's noise."""
-        rank, ranks = self.trainer.global_rank, self.trainer.world_size
-        self.noise = NoiseSource(self.settings.seed, self.settings.batch_size, rank, ranks)
+        rank, self.ranks = self.trainer.global_rank, self.trainer.world_size
+        self.noise = NoiseSource(self.settings.seed, self.settings.batch_size, rank, self.ranks)
 
     def on_train_start(self) -> None:
         """The networks are on their device by now."""
@@ -139,6 +141,8 @@ class TextToImageGAN(pl.LightningModule):
             self._generator_step(batch, fake)
 
         self.gate.end()
+        if self.ranks > 1:
+            share_statistics([self.generator, self.discriminator])
         self.step_count += 1
         self.images_seen += self.settings.batch_size
         if generator_turn:

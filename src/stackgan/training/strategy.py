@@ -5,13 +5,14 @@ step does not have. Here nothing is wrapped: the gradients of the optimizer's ow
 step, as StyleGAN3 does.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from pytorch_lightning.strategies import DDPStrategy
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
 
@@ -26,14 +27,26 @@ class AlternatingDDP(DDPStrategy):
     def optimizer_step(
         self, optimizer: Optimizer, closure: Callable[[], Any], model: nn.Module | None = None, **kwargs: Any
     ) -> Any:
-        average_gradients([p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None])
+        average_over_ranks([p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None])
         return super().optimizer_step(optimizer, closure, model, **kwargs)  # type: ignore[arg-type]
 
 
-def average_gradients(gradients: list[torch.Tensor]) -> None:
-    """Replace each gradient by its mean over the ranks."""
-    flat = torch.cat([gradient.flatten() for gradient in gradients])
+def average_over_ranks(tensors: list[torch.Tensor]) -> None:
+    """Replace each tensor by its mean over the ranks, in one all-reduce."""
+    flat = torch.cat([tensor.flatten() for tensor in tensors])
     dist.all_reduce(flat)
     flat /= dist.get_world_size()
-    for gradient, mean in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
-        gradient.copy_(mean.view_as(gradient))
+    for tensor, mean in zip(tensors, flat.split([t.numel() for t in tensors]), strict=True):
+        tensor.copy_(mean.view_as(tensor))
+
+
+def share_statistics(networks: Iterable[nn.Module]) -> None:
+    """Replace batch norm's running statistics by their mean over the ranks.
+
+    Without synchronised batch norm each rank's come from its own pictures; ranks would then draw samples and scores with generators of
+    their own, and a checkpoint, which holds one, would not bring the others back.
+    """
+    norms = [m for network in networks for m in network.modules() if isinstance(m, _BatchNorm)]
+    statistics = [s for norm in norms for s in (norm.running_mean, norm.running_var) if s is not None]
+    if statistics:
+        average_over_ranks(statistics)
