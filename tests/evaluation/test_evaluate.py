@@ -163,7 +163,7 @@ def test_clip_judges_the_same_pictures_in_the_same_pass(finished, monkeypatch):
         ({"samples": 5}, "samples=5"), ({"splits": 121}, "splits=121"),
         ({"weights": "worst"}, "weights=worst"), ({"metrics": ["is", "iq"]}, "iq"), ({"metrics": []}, "metrics"),
         ({"devices": 0}, "devices=0"), ({"frames": "on"}, "frames=on"), ({"network": "vgg"}, "vgg"),
-        ({"clip": "nowhere", "metrics": ["clip_score"]}, "nowhere"), ({"real_samples": 2}, "real_samples=2"),
+        ({"clip": "nowhere", "metrics": ["clip_score"]}, "nowhere|transformers"), ({"real_samples": 2}, "real_samples=2"),
     ],
     ids=str,
 )  # fmt: skip
