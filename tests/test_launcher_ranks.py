@@ -39,7 +39,7 @@ def test_a_killed_rank_costs_its_own_job_and_ctrl_c_saves_both_ranks_of_the_next
     launcher = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     def training(seed: int) -> dict:
-        (folder,) = [*(tmp_path / "s").glob(f"*seed={seed}-*")] or [None]
+        (folder,) = [*(tmp_path / "s").glob(f"*seed={seed}[,-]*")] or [None]
         try:
             status = json.loads((folder / "status.json").read_text())
         except (OSError, TypeError):
