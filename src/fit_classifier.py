@@ -1,4 +1,4 @@
-"""Train a feature network on a data set's classes, for scores by evaluation.network=<its name>.
+"""Train a feature network on a data set's classes, for scores by evaluate.py network=<its name>.
 
 python src/fit_classifier.py network=classifier                                              painted birds, the training classes
 python src/fit_classifier.py network=inception_finetuned data=cub data.root=<CUB_200_2011>   StackGAN's protocol: the test classes

@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import shutil
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from stackgan.errors import UserError
 from stackgan.evaluation import panel, run_scores, subjects
 from stackgan.evaluation.captions import split_captions
 from stackgan.evaluation.feature_networks import efflite0_path
+from stackgan.evaluation.feature_store import FeatureStore
 from stackgan.evaluation.request import ScoreRequest
 from stackgan.evaluation.run_scores import score_images, score_run
 from stackgan.evaluation.samples import generated_pixels
@@ -106,6 +108,24 @@ def test_an_evaluation_that_dies_before_its_records_does_not_draw_again(finished
             score_run(finished, request)
     monkeypatch.setattr(subjects, "generated_pixels", lambda *_: pytest.fail("drew again"))
     assert all(record.seed == 5 for record in score_run(finished, request).records)
+
+
+def test_the_same_evaluation_at_the_same_time_waits_for_the_first(finished, scored, monkeypatch):
+    """The first one's chunks are deleted when its records are written: the second must not be reading them then."""
+    request, outcomes, read = replace(QUICK, seed=6), [], FeatureStore.read
+    second = threading.Thread(target=lambda: outcomes.append(score_run(finished, request)))
+
+    def interrupted(store, name):
+        if not second.ident:
+            second.start()
+            second.join(timeout=10)  # it would be through by then
+        return read(store, name)
+
+    monkeypatch.setattr(FeatureStore, "read", interrupted)
+    first = score_run(finished, request)
+    second.join(timeout=120)
+    (other,) = outcomes
+    assert values(first) == values(other)
 
 
 def test_raw_weights_and_truncation_make_other_pictures_and_are_recorded(finished, scored):

@@ -20,12 +20,11 @@ from stackgan.evaluation.inception_score import SeededInceptionScore
 from stackgan.evaluation.kernel_distance import kernel_distance_of
 from stackgan.evaluation.record import ProtocolRecord, append_records
 from stackgan.evaluation.samples import caption_vectors, generated_pixels, share
+from stackgan.evaluation.scores import SUBSET_SIZE, SUBSETS
 from stackgan.text.table import EmbeddingTable
 from stackgan.training.callbacks import Diverged, crossed, log_row
 from stackgan.training.gate import all_finite
 from stackgan.training.module import TextToImageGAN
-
-SUBSETS, SUBSET_SIZE = 100, 250  # of KID
 
 
 @dataclass(frozen=True)
@@ -67,6 +66,8 @@ class Real:
 
     inception_score: float
     pooled: Tensor  # [N, D]
+    halves_distance: float | None  # KID of one half to the other; None where there are too few for it
+    subset_size: int  # of KID, the same for the generated pictures
 
 
 class TrainingScores(pl.Callback):
@@ -155,13 +156,11 @@ class TrainingScores(pl.Callback):
     def _kernel_distance(
         self, pooled: Tensor, real: Real
     ) -> list[tuple[str, float, float, float, int, dict[str, float]]]:
-        halves = real.pooled[::2], real.pooled[1::2]
-        size = min(SUBSET_SIZE, len(pooled), len(halves[1]))
-        if size < 2:
+        if real.halves_distance is None:
             return []
-        value, std = kernel_distance_of(real.pooled, pooled, self.plan.seed, SUBSETS, size)
-        beside, _ = kernel_distance_of(*halves, self.plan.seed, SUBSETS, size)
-        return [(f"kid{self.network.suffix}", value, std, beside, SUBSETS, {"subset_size": float(size)})]
+        value, std = kernel_distance_of(real.pooled, pooled, self.plan.seed, SUBSETS, real.subset_size)
+        details = {"subset_size": float(real.subset_size)}
+        return [(f"kid{self.network.suffix}", value, std, real.halves_distance, SUBSETS, details)]
 
     def _choose(self, trainer: pl.Trainer, module: TextToImageGAN, record: ProtocolRecord) -> None:
         """Keep the generator if no earlier one was nearer to the validation pictures. Checkpoints carry what was best so far."""
@@ -181,7 +180,10 @@ class TrainingScores(pl.Callback):
             images = real_images(self.store, split, size, chunk=chunk, limit=number)
             mine = islice(images, chunks.start, chunks.stop)
             value, _, pooled = self._measure(mine, min(plan.splits, number), module.device)
-            self._real[split, count] = Real(value, pooled)
+            halves = pooled[::2], pooled[1::2]
+            subset = min(SUBSET_SIZE, count, len(halves[1]))
+            distance = kernel_distance_of(*halves, plan.seed, SUBSETS, subset)[0] if subset > 1 else None
+            self._real[split, count] = Real(value, pooled, distance, subset)
         return self._real[split, count]
 
 

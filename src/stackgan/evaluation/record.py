@@ -11,6 +11,8 @@ from typing import Any
 
 from stackgan.run_directory import write_atomically
 
+RECORDS = "evaluation.json"
+
 # What was found; all other fields say how, and two records that agree in those are two measurements of one thing.
 FOUND = ("value", "std", "real", "real_train", "shuffled", "low", "high", "details")
 
@@ -47,7 +49,7 @@ class ProtocolRecord:
 
 def append_records(folder: Path, records: Iterable[ProtocolRecord]) -> None:
     """Add to the folder's evaluation.json in one step; a repeated measurement replaces the earlier one."""
-    path = folder / "evaluation.json"
+    path = folder / RECORDS
     rows = json.loads(path.read_text()) if path.exists() else []
     for record in records:
         new = asdict(record)

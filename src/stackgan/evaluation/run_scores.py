@@ -1,6 +1,7 @@
 """All scores of a finished run, or of a folder of pictures, each recorded with its protocol."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from stackgan.config import Config, saved_config, stage_scale
+from stackgan.data.files import exclusive
 from stackgan.errors import UserError
 from stackgan.evaluation import attribute_scores, diversity_scores
 from stackgan.evaluation.captions import Captions, folder_captions, same_caption, split_captions
@@ -15,7 +17,7 @@ from stackgan.evaluation.feature_store import FeatureStore
 from stackgan.evaluation.frame import frame_report
 from stackgan.evaluation.lpips_diversity import Lpips
 from stackgan.evaluation.panel import Heard, Panel
-from stackgan.evaluation.record import ProtocolRecord, append_records
+from stackgan.evaluation.record import RECORDS, ProtocolRecord, append_records
 from stackgan.evaluation.request import SAMPLES, ScoreRequest
 from stackgan.evaluation.scores import Score
 from stackgan.evaluation.subjects import GeneratedPictures, Subject, find_pictures
@@ -62,13 +64,13 @@ def score_run(run: Path, request: ScoreRequest) -> Scored:
     how = {
         "captions": "test", "generator": request.weights, "images": bundle.images, "truncation": request.truncation,
     }  # fmt: skip
-    evaluation = _Evaluation(panel, subject, captions, how, run)
-    evaluation.judge([f"{i:06d} {text}" for i, text in enumerate(captions.texts)])
-    if "attribute_accuracy" in request.metrics and inputs.store.source == "birds" and bundle.text.name in ENCODERS:
-        evaluation.attributes(bundle)
-    if "lpips_diversity" in request.metrics:
-        evaluation.diversity(diversity_scores.drawn_groups(bundle.sampler, inputs, request))
-    return evaluation.finish()
+    with _evaluating(panel, subject, captions, how, run) as evaluation:
+        evaluation.judge([f"{i:06d} {text}" for i, text in enumerate(captions.texts)])
+        if "attribute_accuracy" in request.metrics and inputs.store.source == "birds" and bundle.text.name in ENCODERS:
+            evaluation.attributes(bundle)
+        if "lpips_diversity" in request.metrics:
+            evaluation.diversity(diversity_scores.drawn_groups(bundle.sampler, inputs, request))
+        return evaluation.finish()
 
 
 def score_images(folder: Path, config: Config, request: ScoreRequest) -> Scored:
@@ -94,23 +96,32 @@ def score_images(folder: Path, config: Config, request: ScoreRequest) -> Scored:
         "captions": "none" if captions is None else "own", "generator": "folder", "images": 0,
         "subject": folder.resolve().name,
     }  # fmt: skip
-    evaluation = _Evaluation(panel, pictures, captions, how, folder)
     others = sum(each != (side, side) for each in sizes)
     if others:
         panel.notes.append(
             f"sizes: {others} of {len(sizes)} pictures are not {side} x {side} px as the real ones are looked at; the feature "
             "network resizes each, and scores of pictures of other sizes are other scores."
         )
-    evaluation.judge(pictures.files)
-    if isinstance(found, str):
-        panel.notes.append(f"scores that need captions are left out: {found}.")
-    elif "lpips_diversity" in request.metrics:
-        groups = same_caption(found.texts, request.diversity_captions, request.diversity_noises)
-        if groups:
-            panel.attempt(lambda: evaluation.diversity(diversity_scores.file_groups(pictures, groups)))
-        else:
-            panel.notes.append("lpips_diversity is left out: no two pictures share a caption.")
-    return evaluation.finish()
+    with _evaluating(panel, pictures, captions, how, folder) as evaluation:
+        evaluation.judge(pictures.files)
+        if isinstance(found, str):
+            panel.notes.append(f"scores that need captions are left out: {found}.")
+        elif "lpips_diversity" in request.metrics:
+            groups = same_caption(found.texts, request.diversity_captions, request.diversity_noises)
+            if groups:
+                panel.attempt(lambda: evaluation.diversity(diversity_scores.file_groups(pictures, groups)))
+            else:
+                panel.notes.append("lpips_diversity is left out: no two pictures share a caption.")
+        return evaluation.finish()
+
+
+@contextmanager
+def _evaluating(
+    panel: Panel, subject: Subject, captions: Captions | None, how: dict[str, Any], folder: Path
+) -> Iterator["_Evaluation"]:
+    """One evaluation of a folder at a time: the end of one deletes the chunks that another like it would be reading."""
+    with exclusive(folder / RECORDS):
+        yield _Evaluation(panel, subject, captions, how, folder)
 
 
 class _Evaluation:
