@@ -66,7 +66,7 @@ def test_the_seed_decides_and_the_global_random_state_stays():
     features, text, class_ids = world(40, 5, noise=5.0)
     state = torch.get_rng_state()
     scorer, again = fit_scorer(features, text, class_ids), fit_scorer(features, text, class_ids)
-    assert scorer.weights == again.weights and len(scorer.weights) == 16
+    assert torch.equal(scorer.projection, again.projection)
     first, second, other = (r_precision(scorer, features, text, class_ids, seed=seed) for seed in (0, 0, 1))
     assert first == second != other
     assert torch.equal(torch.get_rng_state(), state)
@@ -92,25 +92,6 @@ def test_it_is_ridge_regression_with_the_penalty_that_suits_unseen_classes():
         np.testing.assert_allclose(residual, penalty * projection, atol=2e-3 * np.abs(x.T @ y).max())
         penalties.append(penalty / (np.trace(gram) / len(gram)))
     assert penalties[0] < penalties[1]
-
-
-def test_a_scorer_comes_back_from_its_file(tmp_path):
-    features, text, class_ids = world(20, 4)
-    scorer = fit_scorer(features, text, class_ids)
-    scorer.save(tmp_path / "cache" / "scorer.safetensors")
-    loaded = TextImageScorer.load(tmp_path / "cache" / "scorer.safetensors")
-    assert loaded.weights == scorer.weights
-    assert fit_scorer(features, -text, class_ids).weights != scorer.weights
-    torch.testing.assert_close(loaded.picture_vectors(features), scorer.picture_vectors(features), rtol=0, atol=0)
-
-
-@pytest.mark.parametrize("content", [None, b"garbage"])
-def test_another_file_is_no_scorer(tmp_path, content):
-    path = tmp_path / "scorer.safetensors"
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(UserError, match="not a text-image scorer"):
-        TextImageScorer.load(path)
 
 
 def test_too_few_captions_or_classes_are_refused():

@@ -11,9 +11,18 @@ from torch import nn
 from torchmetrics.image.inception import InceptionScore
 
 from stackgan.evaluation.feature_networks import FeatureNetwork
-from stackgan.evaluation.inception_score import SeededInceptionScore, inception_score, inception_score_of
+from stackgan.evaluation.inception_score import SeededInceptionScore, inception_score_of
 
 CPU = torch.device("cpu")
+
+
+def inception_score(network, images, splits, seed, device):
+    """By the metric, of uint8 batches [B, 3, H, W]; with several ranks, of all their pictures."""
+    metric = SeededInceptionScore(network, splits, seed).to(device)
+    for batch in images:
+        metric.update(batch.to(device))
+    mean, std = metric.compute()
+    return float(mean), float(std)
 
 
 class ClassByBrightness(FeatureNetwork):

@@ -7,19 +7,14 @@ fitted to real pictures of the training classes. No evaluator judges a network t
 its score may enter a training loss.
 """
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
 from torch import Tensor
 
-from stackgan.data.files import replacing
 from stackgan.data.randomness import generator
 from stackgan.errors import UserError
 
@@ -41,11 +36,6 @@ class TextImageScorer:
     text_mean: Tensor  # float32 [T]
     projection: Tensor  # float32 [D, T]
 
-    @property
-    def weights(self) -> str:
-        """sha256 of the tensors, 16 hex digits."""
-        return hashlib.sha256(self._bytes()).hexdigest()[:16]
-
     def picture_vectors(self, features: Tensor) -> Tensor:
         """[N, D] -> unit vectors [N, T]."""
         return F.normalize((features.float() - self.feature_mean) @ self.projection, dim=1)
@@ -53,25 +43,6 @@ class TextImageScorer:
     def caption_vectors(self, text: Tensor) -> Tensor:
         """[N, T] -> unit vectors [N, T]."""
         return F.normalize(text.float() - self.text_mean, dim=1)
-
-    def save(self, path: Path) -> None:
-        """Write a safetensors file, atomically."""
-        with replacing(path) as temporary:
-            temporary.write_bytes(self._bytes())
-
-    @staticmethod
-    def load(path: Path) -> "TextImageScorer":
-        """Read what `save` wrote. Raises UserError where the file is missing or something else."""
-        try:
-            return TextImageScorer(**load_file(path))
-        except (OSError, SafetensorError, TypeError) as error:
-            raise UserError(
-                f"{path} is not a text-image scorer ({error}); delete it to have it fitted again."
-            ) from error
-
-    def _bytes(self) -> bytes:
-        names = ("feature_mean", "text_mean", "projection")
-        return save({name: getattr(self, name).contiguous() for name in names})
 
 
 def fit_scorer(features: Tensor, text: Tensor, class_ids: Tensor, seed: int = 0) -> TextImageScorer:

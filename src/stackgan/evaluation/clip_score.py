@@ -5,7 +5,7 @@ and begins every caption with "A photo depicts". Values of different CLIP weight
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -53,17 +53,6 @@ class ClipScorer:
         self.weights = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
 
     @torch.inference_mode()
-    def __call__(self, images: Tensor, captions: Sequence[str]) -> Tensor:
-        """uint8 [B, 3, H, W] and a caption for each -> scores [B], float32 on the CPU, 0..100.
-
-        Raises:
-            ValueError: not as many captions as pictures.
-        """
-        if len(images) != len(captions):
-            raise ValueError(f"{len(captions)} captions for {len(images)} pictures")
-        return 100 * F.cosine_similarity(self.image_vectors(images), self.text_vectors(captions)).clamp(min=0)
-
-    @torch.inference_mode()
     def image_vectors(self, images: Tensor) -> Tensor:
         """uint8 [B, 3, H, W] -> CLIP's vectors of the pictures [B, E], float32 on the CPU."""
         device = self._model.device
@@ -95,17 +84,14 @@ def _vectors(found: Any) -> Tensor:
     return vectors.cpu()
 
 
-def clip_score(scorer: ClipScorer, images: Iterable[Tensor], captions: Sequence[str]) -> tuple[float, float]:
-    """Mean and standard deviation over the pictures of uint8 batches [B, 3, H, W]; caption i belongs to picture i."""
-    scores: list[Tensor] = []
-    done = 0
-    for batch in images:
-        scores.append(scorer(batch, captions[done : done + len(batch)]))
-        done += len(batch)
-    if done != len(captions) or not done:
-        raise ValueError(f"{len(captions)} captions for {done} pictures")
-    of_picture = torch.cat(scores).double()
-    return of_picture.mean().item(), of_picture.std(correction=0).item()
+def clip_scores(pictures: Tensor, texts: Tensor) -> Tensor:
+    """max(100 cos, 0) of each picture's vector and its caption's, [N, E] each -> float64 [N], 0..100.
+
+    Raises ValueError where there are not as many of one as of the other.
+    """
+    if len(pictures) != len(texts):
+        raise ValueError(f"{len(texts)} captions for {len(pictures)} pictures")
+    return 100 * F.cosine_similarity(pictures.double(), texts.double()).clamp(min=0)
 
 
 _WANTED = "give the folder of a CLIP model as `save_pretrained` writes it, or the name of one in the Hugging Face cache"

@@ -6,7 +6,6 @@ equally; higher is better.
 
 import itertools
 import warnings
-from collections.abc import Iterable
 
 import torch
 from torch import Tensor
@@ -72,14 +71,3 @@ class SeededInceptionScore(InceptionScore):
         """
         mean, std = inception_score_of(dim_zero_cat(self.features).cpu(), self.splits, self.seed)
         return torch.tensor(mean, dtype=torch.float64), torch.tensor(std, dtype=torch.float64)
-
-
-def inception_score(
-    network: FeatureNetwork, images: Iterable[Tensor], splits: int, seed: int, device: torch.device
-) -> tuple[float, float]:
-    """Mean and standard deviation over `splits` of uint8 batches [B, 3, H, W]; with several ranks, of all their pictures."""
-    metric = SeededInceptionScore(network, splits, seed).to(device)
-    for batch in images:
-        metric.update(batch.to(device))
-    mean, std = metric.compute()
-    return float(mean), float(std)

@@ -4,27 +4,11 @@ generated features under the kernel (x.y / D + 1)^3. 0 is equal, lower is better
 Unbiased at any number of pictures, so it can be used where a run is small. Values of different networks cannot be compared.
 """
 
-from collections.abc import Iterable
-
 import torch
 from torch import Tensor
 
 from stackgan.evaluation.checks import check_features
-from stackgan.evaluation.feature_networks import FeatureNetwork
 from stackgan.evaluation.pairs import PairStatistic, Side, visit_pairs
-
-
-def kernel_distance(
-    network: FeatureNetwork,
-    real: Iterable[Tensor],
-    fake: Iterable[Tensor],
-    seed: int = 0,
-    subsets: int = 50,
-    subset_size: int = 250,
-) -> tuple[float, float]:
-    """Mean and standard deviation over random subsets. real, fake: uint8 batches [B, 3, H, H], at least `subset_size` pictures each."""
-    features = [torch.cat([network.features(batch).cpu() for batch in batches]) for batches in (real, fake)]
-    return kernel_distance_of(features[0], features[1], seed, subsets, subset_size)
 
 
 def kernel_distance_of(

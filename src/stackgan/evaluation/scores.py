@@ -8,10 +8,10 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from stackgan.evaluation.bootstrap import bootstrap_interval
+from stackgan.evaluation.clip_score import clip_scores
 from stackgan.evaluation.frechet_distance import frechet_distance
 from stackgan.evaluation.inception_score import inception_score_of
 from stackgan.evaluation.nearest_neighbours import nearest_distances
@@ -160,20 +160,16 @@ def mean_interval(values: Tensor, seed: int) -> tuple[float | None, float | None
 
 
 def clip_score_of(pictures: Tensor, texts: Tensor, real: Tensor, real_texts: Tensor, seed: int) -> Score:
-    """CLIPScore from CLIP's vectors of pictures and of their captions, [N, E] each: the mean of max(100 cos, 0)."""
-
-    def each(a: Tensor, b: Tensor) -> Tensor:
-        return 100 * F.cosine_similarity(a.double(), b.double()).clamp(min=0)
-
-    values = each(pictures, texts)
+    """CLIPScore from CLIP's vectors of pictures and of their captions, [N, E] each."""
+    values = clip_scores(pictures, texts)
     low, high = mean_interval(values, seed)
     return Score(
         "clip_score",
         float(values.mean()),
         len(real),
         float(values.std(correction=0)),
-        real=float(each(real, real_texts).mean()),
-        shuffled=float(each(pictures, texts.roll(-1, 0)).mean()),
+        real=float(clip_scores(real, real_texts).mean()),
+        shuffled=float(clip_scores(pictures, texts.roll(-1, 0)).mean()),
         low=low,
         high=high,
     )
