@@ -7,8 +7,8 @@ from extraction_job import generated
 from safetensors.torch import save_file
 
 from stackgan.evaluation import attribute_scores
-from stackgan.evaluation.attribute_accuracy import AttributeClassifier, judge, make_exam
-from stackgan.evaluation.attribute_scores import attribute_score, judged
+from stackgan.evaluation.attribute_accuracy import AttributeClassifier, judge, judged, make_exam
+from stackgan.evaluation.attribute_scores import attribute_score
 from stackgan.evaluation.extraction import Workers
 from stackgan.evaluation.samples import generated_pixels
 

@@ -186,18 +186,26 @@ def make_exam(count: int, seed: int = 1) -> Exam:
     return Exam(captions, torch.tensor([labels(b) for b in birds]), torch.tensor(mentioned), centre)
 
 
-def judge(classifier: AttributeClassifier, exam: Exam, generated: Tensor) -> AttributeAccuracy:
+def judge(classifier: nn.Module, exam: Exam, generated: Tensor) -> AttributeAccuracy:
     """Accuracy of generated pictures, uint8 [N, 3, H, H], one for each caption of the exam."""
-    chance = {name: 1 / len(values) for name, values in ATTRIBUTES.items()}
-    return AttributeAccuracy(
-        _accuracy(classifier, exam, generated), _accuracy(classifier, exam, exam.painted), chance, len(generated)
-    )
+    return judged(seen(classifier, generated), seen(classifier, exam.painted), exam)
 
 
 @torch.inference_mode()
-def _accuracy(classifier: AttributeClassifier, exam: Exam, pictures: Tensor) -> dict[str, float]:
-    parts = [classifier(part) for part in pictures.split(256)]
-    found = torch.stack([torch.cat([part[i] for part in parts]).argmax(1) for i in range(len(ATTRIBUTES))], dim=1)
+def seen(classifier: nn.Module, pictures: Tensor) -> Tensor:
+    """The value of each judged attribute that the classifier sees: uint8 [N, 3, H, H] -> int64 [N, attributes]."""
+    return torch.cat(
+        [torch.stack([values.argmax(1) for values in classifier(part)], dim=1) for part in pictures.split(256)]
+    )
+
+
+def judged(found: Tensor, painted: Tensor, exam: Exam) -> AttributeAccuracy:
+    """Accuracy of what was seen in generated and in painted pictures, int64 [N, attributes] each."""
+    chance = {name: 1 / len(values) for name, values in ATTRIBUTES.items()}
+    return AttributeAccuracy(_shares(found, exam), _shares(painted, exam), chance, len(found))
+
+
+def _shares(found: Tensor, exam: Exam) -> dict[str, float]:
     right = (found == exam.targets) & exam.mentioned
     shares = right.sum(0) / exam.mentioned.sum(0).clamp(min=1)
     return dict(zip(ATTRIBUTES, shares.tolist(), strict=True))

@@ -6,8 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from stackgan.data.birds import ATTRIBUTES
-from stackgan.evaluation.attribute_accuracy import AttributeAccuracy, Exam, attribute_classifier, make_exam
+from stackgan.evaluation.attribute_accuracy import attribute_classifier, judged, make_exam, seen
 from stackgan.evaluation.extraction import Workers, extract
 from stackgan.evaluation.feature_networks import file_hash
 from stackgan.evaluation.feature_store import FeatureStore
@@ -29,9 +28,8 @@ class AttributeReader(nn.Module):
     def identity(self) -> dict[str, Any]:
         return {"classifier": self.weights}
 
-    @torch.inference_mode()
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        return {"found": torch.stack([values.argmax(1) for values in self.classifier(images)], dim=1)}
+        return {"found": seen(self.classifier, images)}
 
 
 def attribute_score(
@@ -47,7 +45,7 @@ def attribute_score(
     subject = GeneratedPictures(sampler, text, seed, truncation, "attributes")
     store = extract(subject, reader, cache, workers, "drawing captions of unseen birds")
     found = store.read("found")
-    painted = torch.cat([reader(part)["found"] for part in exam.painted.to(_device(reader)).split(256)]).cpu()
+    painted = seen(classifier, exam.painted.to(_device(reader))).cpu()
     accuracy, shuffled = judged(found, painted, exam), judged(found.roll(1, 0), painted, exam)
     parts = {"generated": accuracy.generated, "painted": accuracy.painted, "chance": accuracy.chance}
     details = {f"{name}/{part}": value for part, values in parts.items() for name, value in values.items()}
@@ -55,18 +53,6 @@ def attribute_score(
         "attribute_accuracy", accuracy.relative, count, real=1.0, shuffled=shuffled.relative, details=details
     )  # fmt: skip
     return score, reader.weights, store
-
-
-def judged(found: Tensor, painted: Tensor, exam: Exam) -> AttributeAccuracy:
-    """Accuracy of values seen in generated and in painted pictures, int64 [N, attributes] each."""
-    chance = {name: 1 / len(values) for name, values in ATTRIBUTES.items()}
-    return AttributeAccuracy(_shares(found, exam), _shares(painted, exam), chance, len(found))
-
-
-def _shares(found: Tensor, exam: Exam) -> dict[str, float]:
-    right = (found == exam.targets) & exam.mentioned
-    shares = right.sum(0) / exam.mentioned.sum(0).clamp(min=1)
-    return dict(zip(ATTRIBUTES, shares.tolist(), strict=True))
 
 
 def _device(module: nn.Module) -> torch.device:
