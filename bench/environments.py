@@ -15,14 +15,10 @@ from scaling import images_per_second
 
 SETTINGS = {
     "huge pages": {"THP_MEM_ALLOC_ENABLE": "1"},
-    "malloc keeps": {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "2147483647", "MALLOC_TOP_PAD_": "67108864"},
-    "both": {
-        "THP_MEM_ALLOC_ENABLE": "1", "MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "2147483647", "MALLOC_TOP_PAD_": "67108864",
-    },
     "threads pinned": {"OMP_PROC_BIND": "close", "OMP_PLACES": "cores"},
     "threads wait passively": {"OMP_WAIT_POLICY": "passive"},
     "one thread": {"OMP_NUM_THREADS": "1"},
-}  # fmt: skip
+}
 
 
 def rate(case: Case, setting: dict[str, str]) -> float:

@@ -17,6 +17,7 @@ from limits import synchronise
 from steps import batches, bench_inputs, build_ours, case_configuration
 
 from stackgan.assembly import build_trainer
+from stackgan.memory import keep_freed_memory
 from stackgan.process import prepare_process
 from stackgan.training.module import TextToImageGAN
 
@@ -67,6 +68,7 @@ class Cycle(pl.Callback):
 def factors(case: Case, names: list[str], cycles: int, device: str, *overrides: str) -> dict[str, list[float]]:
     """How much faster each idea makes a step, at each cycle."""
     config, cycle = case_configuration(case, device, *overrides), Cycle(names, device)
+    keep_freed_memory()
     prepare_process(config)
     inputs = bench_inputs(config, case.text_dim)
     data = batches(case, inputs, cycle.steps * (cycles + 1))

@@ -1,6 +1,5 @@
 """Ideas about speed, each as a change of the running code: what it is without one that it has, or with one that it lacks."""
 
-import ctypes
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stackgan.data.batches import Batch
+from stackgan.memory import keep_freed_memory, return_freed_memory
 from stackgan.networks.discriminator import Discriminator, Scores
 from stackgan.networks.layers import UpsampleConv
 from stackgan.training.module import TextToImageGAN
@@ -134,6 +134,14 @@ def one_thread(module: TextToImageGAN) -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
+@contextmanager
+def memory_returned(module: TextToImageGAN) -> Iterator[None]:
+    """What is freed goes back to the system, so that large tensors are made of new pages at each step."""
+    return_freed_memory()
+    yield
+    keep_freed_memory()
+
+
 # Ideas that it lacks: with them.
 
 
@@ -171,18 +179,6 @@ def folded_by_sums(module: TextToImageGAN) -> AbstractContextManager[Any]:
         return F.conv_transpose2d(x, kernel, self.bias, stride=2, padding=1)
 
     return mock.patch.object(UpsampleConv, "forward", forward)
-
-
-@contextmanager
-def memory_kept(module: TextToImageGAN) -> Iterator[None]:
-    """glibc's malloc gives nothing back to the system, so that large tensors are not made of new pages at each step."""
-    trim_threshold, top_pad, mmap_max = -1, -2, -4
-    libc = ctypes.CDLL(None)
-    for option, value in ((mmap_max, 0), (trim_threshold, 2**31 - 1), (top_pad, 2**26)):
-        assert libc.mallopt(option, value)
-    yield
-    for option, value in ((mmap_max, 65536), (trim_threshold, 2**26), (top_pad, 2**17)):
-        assert libc.mallopt(option, value)
 
 
 class Compiled:
@@ -229,10 +225,10 @@ IDEAS = {
     "channels_last": Idea(True, "channels_last", channels_first),
     "no_host_read": Idea(True, "no value is read within a step", host_waits),
     "foreach_average": Idea(True, "moving average by one foreach", averaged_one_by_one),
+    "memory_kept": Idea(True, "malloc keeps what is freed (mallopt)", memory_returned),
     "all_cores": Idea(True, "a thread for each core", one_thread),
     "halves_apart": Idea(False, "one pass of D with batch norm, each half normalised by itself", halves_normalised_apart),
     "folded_by_sums": Idea(False, "the folded kernel by additions, in the order of memory it is used in", folded_by_sums),
-    "memory_kept": Idea(False, "malloc keeps its memory (mallopt)", memory_kept),
     "bfloat16": Idea(False, "bfloat16 autocast", bfloat16),
     "compile": Idea(False, "torch.compile of G and D", Compiled(), first_steps=2),
 }  # fmt: skip

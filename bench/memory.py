@@ -19,6 +19,7 @@ from cases import CASES, Case
 from steps import batches, bench_inputs, build_ours, case_configuration
 
 from stackgan.assembly import build_trainer
+from stackgan.memory import keep_freed_memory
 from stackgan.process import prepare_process
 
 
@@ -33,6 +34,7 @@ def peak_mb() -> float:
 
 def train_ours(case: Case, device: str, *overrides: str) -> None:
     config = case_configuration(case, device, *overrides)
+    keep_freed_memory()
     prepare_process(config)
     inputs = bench_inputs(config, case.text_dim)
     build_trainer(config, [], []).fit(build_ours(case, config, inputs), batches(case, inputs, 2))

@@ -14,6 +14,7 @@ from startup import TRAIN
 from steps import DATA, batches, bench_inputs, build_ours, case_configuration
 
 from stackgan.assembly import build_trainer
+from stackgan.memory import keep_freed_memory
 from stackgan.process import prepare_process
 
 
@@ -39,6 +40,7 @@ class Rate(pl.Callback):
 def images_per_second(case: Case, device: str, *overrides: str) -> float:
     """Of ours alone, over case.steps steps."""
     config, rate = case_configuration(case, device, *overrides), Rate(device)
+    keep_freed_memory()
     prepare_process(config)
     inputs = bench_inputs(config, case.text_dim)
     build_trainer(config, [rate], []).fit(build_ours(case, config, inputs), batches(case, inputs, case.steps + 1))

@@ -13,6 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 from stackgan.config import one_sentence, register
 from stackgan.errors import UserError
 from stackgan.lifeline import hold_lifeline
+from stackgan.memory import keep_freed_memory
 
 FAILED, BAD_INPUT = 1, 2
 EXTRA = "pip install -c requirements/constraints.txt -e '.[sweep]'"
@@ -34,6 +35,7 @@ def run_script(main: Callable[[], None], literal: Sequence[str] = ()) -> None:
     and brackets, which Hydra's grammar would read as something else (run folders have such names).
     """
     hold_lifeline()
+    keep_freed_memory()
     sys.argv[1:] = [quote_literal(argument, literal) for argument in sys.argv[1:]]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions reach us whole, so that they can be told in our words
     register()

@@ -24,6 +24,7 @@ from stackgan.evaluation.feature_networks import FeatureNetwork
 from stackgan.evaluation.feature_store import FeatureStore, content_key
 from stackgan.evaluation.frame import find_frames, without_frames
 from stackgan.evaluation.subjects import Subject
+from stackgan.memory import keep_freed_memory
 from stackgan.progress import progress_bar
 
 
@@ -209,6 +210,7 @@ def _work(
     news: Any,
 ) -> None:
     torch.set_num_threads(threads)
+    keep_freed_memory()
     try:
         fill(store, subject, reader, chunks, batch_size, device_of(rank), news.put)
     except UserError as error:
