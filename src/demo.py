@@ -35,4 +35,4 @@ def main(config: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    run_script(main, literal=("run",))
+    run_script(main, "demo", __doc__, literal=("run",))

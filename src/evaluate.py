@@ -117,4 +117,4 @@ def show(scored: "Scored") -> None:
 
 
 if __name__ == "__main__":
-    run_script(main, literal=(*SUBJECTS, *PLACES, *PATHS))
+    run_script(main, "evaluate", __doc__, literal=(*SUBJECTS, *PLACES, *PATHS))

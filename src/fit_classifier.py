@@ -64,4 +64,4 @@ def main_with_own_keys() -> None:
 
 
 if __name__ == "__main__":
-    run_script(main_with_own_keys, literal=(*PATHS, "imagenet_weights", "folder"))
+    run_script(main_with_own_keys, "fit_classifier", __doc__, literal=(*PATHS, "imagenet_weights", "folder"))

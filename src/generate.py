@@ -43,4 +43,4 @@ def main(config: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    run_script(main, literal=("run", "caption", "captions", "out"))
+    run_script(main, "generate", __doc__, literal=("run", "caption", "captions", "out"))

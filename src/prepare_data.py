@@ -25,4 +25,4 @@ def main(composed: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    run_script(main, literal=PATHS)
+    run_script(main, "prepare_data", __doc__, literal=PATHS)

@@ -25,4 +25,4 @@ def main(config: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    run_script(main, literal=("study",))
+    run_script(main, "report", __doc__, literal=("study",))

@@ -26,4 +26,4 @@ def main(config: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    run_script(main, literal=("study", "run"))
+    run_script(main, "table", __doc__, literal=("study", "run"))

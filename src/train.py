@@ -36,4 +36,4 @@ def main(composed: DictConfig) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    run_script(main, literal=PATHS)
+    run_script(main, "config", __doc__, literal=PATHS)

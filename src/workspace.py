@@ -23,4 +23,4 @@ def main(config: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    run_script(main, literal=("entity", "project", "study"))
+    run_script(main, "workspace", __doc__, literal=("entity", "project", "study"))

@@ -100,4 +100,4 @@ def main(composed: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    run_script(main)
+    run_script(main, "config", __doc__)

@@ -1,8 +1,12 @@
 """The scripts as a person meets them: one sentence and exit code 2 for a mistake, before any work."""
 
 import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
 
 from stackgan.command_line import quote_literal
+from stackgan.config import PROJECT, register
+from stackgan.help_text import groups, settings
 from support import script
 
 
@@ -51,6 +55,48 @@ def test_the_other_scripts_do_so_too(name, arguments, words):
     assert len(result.stderr.strip().splitlines()) == 1, result.stderr
     for word in words:
         assert word in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        (
+            "train.py",
+            [
+                "images: null",
+                "loss  ",
+                "wgan_gp",
+                "variant  ",
+                "nobn_rmsprop",
+                "python src/train.py sweep=six_variants",
+            ],
+        ),
+        ("evaluate.py", ["metrics: [is, fid", "frames: report", "data  ", "emoji"]),
+        ("prepare_data.py", ["data  ", "folder", "seed: 0"]),
+        ("fit_classifier.py", ["imagenet_weights: null", "images: null"]),
+        ("generate.py", ["caption: null"]),
+        ("table.py", ["study: null", "run: null"]),
+    ],
+)
+def test_help_names_every_setting_and_choice(name, words):
+    result = script(name, "--help")
+    assert result.returncode == 0 and not result.stderr, result.stderr
+    assert f"python src/{name}" in result.stdout and "hydra:" not in result.stdout
+    for word in words:
+        assert word in result.stdout
+
+
+def test_help_knows_the_keys_and_groups_that_hydra_composes():
+    """The text is read from the files, not composed."""
+    composed = OmegaConf.to_container(compose_config())
+    listed = {line.split(":")[0].strip() for line in settings("config").splitlines()}
+    assert listed | set(groups("config")) == set(composed) | {"sweep"}  # a sweep leaves no key of its own
+
+
+def compose_config():
+    register()
+    with initialize_config_dir(str(PROJECT / "conf"), version_base="1.3"):
+        return compose("config")
 
 
 @pytest.mark.parametrize(

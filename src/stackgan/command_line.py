@@ -12,6 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from stackgan.config import one_sentence, register
 from stackgan.errors import UserError
+from stackgan.help_text import help_text
 from stackgan.lifeline import hold_lifeline
 from stackgan.memory import keep_freed_memory
 
@@ -28,12 +29,17 @@ PATHS = (
 )
 
 
-def run_script(main: Callable[[], None], literal: Sequence[str] = ()) -> None:
-    """Run a Hydra entry point. Exit codes: 0 done, 1 failed (with traceback), 2 bad configuration or input (one sentence).
+def run_script(main: Callable[[], None], config: str, description: str | None, literal: Sequence[str] = ()) -> None:
+    """Run the Hydra entry point of conf/<config>.yaml; --help prints the description and the settings.
+
+    Exit codes: 0 done, 1 failed (with traceback), 2 bad configuration or input (one sentence).
 
     `literal` names the keys whose values are paths or free text: they are taken as they stand, with commas, equals signs
     and brackets, which Hydra's grammar would read as something else (run folders have such names).
     """
+    if {"--help", "-h"} & set(sys.argv[1:]):
+        print(help_text(description or "", config))
+        return
     hold_lifeline()
     keep_freed_memory()
     sys.argv[1:] = [quote_literal(argument, literal) for argument in sys.argv[1:]]
