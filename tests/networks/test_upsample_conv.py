@@ -1,5 +1,7 @@
 """Folded upsampling against the two layers that it replaces."""
 
+from unittest import mock
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -39,6 +41,36 @@ def test_values_and_gradients_are_those_of_upsampling_and_convolving(batch, chan
         torch.autograd.grad(result, inputs, cotangent), torch.autograd.grad(expected, inputs, cotangent), strict=True
     ):
         torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
+@pytest.mark.parametrize("size", [(4, 4), (2, 3)])
+def test_wide_layers_on_small_maps_are_products_of_matrices_with_the_same_values_and_gradients(bias, layout, size):
+    torch.manual_seed(0)
+    layer = UpsampleConv(512, 6, bias=bias).double().to(memory_format=layout)
+    if bias:
+        torch.nn.init.normal_(layer.bias)
+    x = torch.randn(3, 512, *size, dtype=torch.float64).contiguous(memory_format=layout).requires_grad_()
+    expected = upsample_then_convolve(x, layer.weight, layer.bias)
+    with mock.patch.object(F, "conv_transpose2d", side_effect=AssertionError("a transposed convolution")):
+        result = layer(x)
+    assert result.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(result, expected, rtol=1e-12, atol=1e-12)
+    cotangent, inputs = torch.randn_like(expected), [x, *layer.parameters()]
+    ours, theirs = (torch.autograd.grad(y, inputs, cotangent) for y in (result, expected))
+    torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
+
+
+def test_under_autocast_the_products_round_the_folded_kernels_too():
+    torch.manual_seed(0)
+    layer, x = UpsampleConv(512, 8), torch.randn(2, 512, 4, 4)
+    with torch.autocast("cpu", torch.bfloat16):
+        result = layer(x)
+    assert result.dtype == torch.bfloat16
+    exact = upsample_then_convolve(x.double(), layer.weight.double(), None)
+    error = (result - exact).norm() / exact.norm()
+    assert error < 2**-8  # that of rounding both factors and the result once
 
 
 def test_second_derivatives_are_exact():

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+WIDE, SMALL_MAP = 512, 16  # channels, pixels: where products of matrices are faster than a transposed convolution
 LEAK = 0.2  # slope of every LeakyReLU in both references
 
 
@@ -17,10 +18,12 @@ class UpsampleConv(nn.Module):
 
     Each output pixel reads only a 2x2 patch of the small input, so the 9 multiplications become 4. The parameter stays
     the 3x3 kernel [out, in, 3, 3]; its 4x4 fold is linear in it, made in at least float32 and cast once to the
-    precision of the convolution.
+    precision of the convolution. Where the kernel is large and the map 4x4, a CPU is faster with matrix products, one for
+    each of the four places that an output pixel has in its 2x2 block (bench/NOTES.md).
     """
 
     fold: Tensor
+    taps: Tensor
 
     def __init__(self, in_channels: int, out_channels: int, bias: bool = False) -> None:
         super().__init__()
@@ -30,12 +33,36 @@ class UpsampleConv(nn.Module):
         # On doubled pixels the taps (a, b, c) become (a, a + b, b + c, c); reversed, as a transposed convolution wants.
         taps = torch.tensor([[0.0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]])  # [4, 3]
         self.register_buffer("fold", torch.kron(taps, taps).T.contiguous(), persistent=False)  # [9, 16]
+        # The same by output place p (row 2i + p) and tap: p=0 reads rows i - 1, i; p=1 rows i, i + 1.
+        rows = torch.tensor([3, 1, 2, 0]).view(2, 1, 2, 1) * 4 + torch.tensor([3, 1, 2, 0]).view(
+            1, 2, 1, 2
+        )  # [p, q, tap, tap]
+        self.register_buffer("taps", self.fold[:, rows.flatten()].T.contiguous(), persistent=False)  # [16, 9]
 
     def forward(self, x: Tensor) -> Tensor:  # [B, in, H, W] -> [B, out, 2H, 2W]
+        if x.device.type == "cpu" and x.shape[1] >= WIDE and x.shape[2] * x.shape[3] <= SMALL_MAP:
+            return self._products(x)
         with torch.autocast(x.device.type, enabled=False):
             kernel = full_precision(self.weight).reshape(-1, 9) @ full_precision(self.fold)  # [out * in, 16]
         kernel = kernel.to(self.weight.dtype).view(*self.weight.shape[:2], 4, 4).transpose(0, 1)  # [in, out, 4, 4]
         return F.conv_transpose2d(x, kernel, self.bias, stride=2, padding=1)
+
+    def _products(self, x: Tensor) -> Tensor:
+        """The same function: [B H W, 4 in] times [4 in, out] for each of the four places."""
+        out_channels, in_channels = self.weight.shape[:2]
+        batch, _, height, width = x.shape
+        with torch.autocast(x.device.type, enabled=False):
+            weight = full_precision(self.weight).permute(0, 2, 3, 1).reshape(out_channels, 9, in_channels)
+            kernels = full_precision(self.taps) @ weight  # [out, 16, in]
+        kernels = kernels.to(self.weight.dtype).view(out_channels, 4, 4 * in_channels)
+        padded = F.pad(x.permute(0, 2, 3, 1), (0, 0, 1, 1, 1, 1))  # [B, H + 2, W + 2, in]
+        places = []
+        for p, q in ((0, 0), (0, 1), (1, 0), (1, 1)):
+            corners = [padded[:, p + a : p + a + height, q + b : q + b + width] for a in (0, 1) for b in (0, 1)]
+            windows = torch.cat(corners, dim=-1).flatten(0, 2)  # [B H W, 4 in]
+            places.append(F.linear(windows, kernels[:, 2 * p + q], self.bias))
+        blocks = torch.stack(places).view(2, 2, batch, height, width, out_channels).permute(2, 3, 0, 4, 1, 5)
+        return blocks.reshape(batch, 2 * height, 2 * width, out_channels).permute(0, 3, 1, 2)  # channels_last
 
     def extra_repr(self) -> str:
         out_channels, in_channels = self.weight.shape[:2]
