@@ -21,6 +21,7 @@ from stackgan.losses.adversarial import AdversarialLoss
 from stackgan.losses.build import build_loss
 from stackgan.networks.architecture import Architecture, resolve_architecture
 from stackgan.networks.build import build_discriminator, build_generator
+from stackgan.networks.recompute import recompute_activations
 from stackgan.networks.stage_one import StageOneGenerator
 from stackgan.networks.stage_two import StageTwoGenerator
 from stackgan.networks.text_to_image import TextToImage, TextWhitener
@@ -72,6 +73,9 @@ def build_module(config: Config, inputs: Inputs, budget: int, stage_one: TextToI
         refiner = build_generator("two", **common)
         assert isinstance(refiner, StageTwoGenerator)
         module = StageTwo(refiner, discriminator, loss, settings, stage_one)
+    if config.trainer.recompute:
+        recompute_activations(module.generator)
+        recompute_activations(module.discriminator)
     return module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
@@ -138,6 +142,7 @@ def build_step_settings(config: Config, inputs: Inputs, budget: int) -> StepSett
         ema_half_life=config.scale.ema_half_life,
         augment=config.data.augment == "on" or (config.data.augment == "auto" and few),
         fresh_noise=config.arch.fresh_noise,
+        accumulate=config.trainer.accumulate,
     )
 
 

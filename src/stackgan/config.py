@@ -145,6 +145,8 @@ class Trainer:
     threads: int | None = None
     deterministic: bool = False
     sync_batchnorm: str = "auto"  # auto: on GPUs | on | off
+    accumulate: int = 1
+    recompute: bool = False
 
 
 @dataclass
@@ -331,7 +333,7 @@ def _check_choices(config: Config) -> None:
 
 def _check_numbers(config: Config) -> None:
     positive = ["loss.n_critic", "loss.penalty_every", "loss.wrong_texts", "text.captions_per_image", "evaluation.splits",
-                "trainer.devices",
+                "trainer.devices", "trainer.accumulate",
                 "scale.generator_channels", "scale.discriminator_channels", "scale.ema_half_life", "lr.generator",
                 "lr.discriminator", "logger.log_every", "logger.samples_every", "evaluation.every", "evaluation.samples",
                 "evaluation.final_samples", "evaluation.batch_size", "logger.checkpoint_minutes", "data.classes",
@@ -395,10 +397,20 @@ def _check_combinations(config: Config) -> None:
         )
     if config.evaluation.splits > min(config.evaluation.samples, config.evaluation.final_samples):
         raise UserError("evaluation.splits must not exceed evaluation.samples or evaluation.final_samples.")
-    if stage_scale(config).batch_size % config.trainer.devices:
+    trainer, batch_size = config.trainer, stage_scale(config).batch_size
+    if batch_size % trainer.devices:
         raise UserError(
-            f"the batch of {stage_scale(config).batch_size} pictures cannot be shared evenly by "
-            f"trainer.devices={config.trainer.devices}."
+            f"the batch of {batch_size} pictures cannot be shared evenly by trainer.devices={trainer.devices}."
+        )
+    if batch_size // trainer.devices % trainer.accumulate:
+        raise UserError(
+            f"the {batch_size // trainer.devices} pictures of each device cannot be split evenly by "
+            f"trainer.accumulate={trainer.accumulate}."
+        )
+    if config.trainer.recompute and "spectral" in (norm.generator, norm.discriminator):
+        raise UserError(
+            "trainer.recompute=true repeats a pass, but norm=spectral changes its weights' scale at each pass; take another norm or "
+            "trainer.accumulate."
         )
     if config.trainer.sync_batchnorm == "on" and config.trainer.accelerator == "cpu":
         raise UserError(
@@ -423,5 +435,5 @@ def _check_variant_stage(config: Config) -> None:
     scale = stage_scale(config)
     if requested_budget(config) == (None, None):
         raise UserError(f"no budget: give images=<n> or epochs=<n>, or set them in scale={config.scale.name}.")
-    if "batch" in config.norm.generator and scale.batch_size // config.trainer.devices < 2:
-        raise UserError("batch norm needs at least two pictures on each device; raise the batch size.")
+    if "batch" in config.norm.generator and scale.batch_size // config.trainer.devices // config.trainer.accumulate < 2:
+        raise UserError("batch norm needs at least two pictures at a time on each device; raise the batch size.")

@@ -22,7 +22,7 @@ IGNORED = ("variant", "stage_one", "images", "epochs", "study", "outputs", "logg
 IGNORED_KEYS = {
     "data": ("root", "archive", "download", "cache"),
     "text": ("embeddings",),
-    "trainer": ("name", "accelerator", "devices", "threads", "sync_batchnorm"),
+    "trainer": ("name", "accelerator", "devices", "threads", "sync_batchnorm", "accumulate", "recompute"),
 }
 GROUPS = ("data", "text", "stage", "arch", "norm", "optim", "loss", "dropout", "lr", "scale")
 

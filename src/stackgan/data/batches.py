@@ -1,8 +1,8 @@
 """Training batches, gathered from the store: each a pure function of (seed, step, global sample index)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from stackgan.text.table import EmbeddingTable
 
 @dataclass
 class Batch:
-    """One rank's share of one global batch."""
+    """One rank's share of one global batch, or a part of it."""
 
     images: Tensor  # uint8 [B, 3, H, W], channels_last strides, cropped and flipped
     text: Tensor  # float32 [B, D]: one caption's embedding, or the mean of several
@@ -27,6 +27,19 @@ class Batch:
     wrong_text: Tensor | None  # float32 [B, K, D]; with mismatch="text": each of the K goes with `images`
     wrong_valid: Tensor  # bool [B]: False where no mismatching pair was to be had
     indices: Tensor  # int64 [B], rows of the store
+    part: slice = field(default_factory=lambda: slice(None))  # which samples of the rank's share these are
+
+    def split(self, parts: int) -> "list[Batch]":
+        """Equal parts, one after the other. Raises ValueError where they cannot be equal."""
+        size, rest = divmod(len(self.images), parts)
+        if rest:
+            raise ValueError(f"{len(self.images)} pictures cannot be split into {parts} equal parts")
+        slices = [slice(start, start + size) for start in range(0, len(self.images), size)]
+        return [replace(self, part=rows, **self._rows(rows)) for rows in slices] if parts > 1 else [self]
+
+    def _rows(self, rows: slice) -> dict[str, Any]:
+        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "part"}
+        return {name: None if value is None else value[rows] for name, value in values.items()}
 
 
 class BatchStream(IterableDataset[Batch]):

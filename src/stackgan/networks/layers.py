@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from stackgan.networks.recompute import Recomputable
+
 WIDE, SMALL_MAP = 512, 16  # channels, pixels: where products of matrices are faster than a transposed convolution
 LEAK = 0.2  # slope of every LeakyReLU in both references
 
@@ -109,7 +111,7 @@ def needs_bias(norm: str) -> bool:
     return norm in ("none", "spectral")
 
 
-class ConvBlock(nn.Module):
+class ConvBlock(Recomputable):
     """Convolution, norm, activation. The condition is read by a conditional norm only."""
 
     def __init__(self, convolution: nn.Module, norm: nn.Module, activation: nn.Module) -> None:
@@ -118,13 +120,13 @@ class ConvBlock(nn.Module):
         self.norm = norm
         self.activation = activation
 
-    def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+    def compute(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         h = self.convolution(x)
         h = self.norm(h, condition) if isinstance(self.norm, ConditionalBatchNorm2d) else self.norm(h)
         return self.activation(h)
 
 
-class ResidualBlock(nn.Module):
+class ResidualBlock(Recomputable):
     """activation(x + branch(x))."""
 
     def __init__(self, branch: Iterable[ConvBlock], activation: nn.Module) -> None:
@@ -132,7 +134,7 @@ class ResidualBlock(nn.Module):
         self.branch = nn.ModuleList(branch)
         self.activation = activation
 
-    def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:  # [B, C, H, W] -> [B, C, H, W]
+    def compute(self, x: Tensor, condition: Tensor | None = None) -> Tensor:  # [B, C, H, W] -> [B, C, H, W]
         h = x
         for block in self.branch:
             h = block(h, condition)

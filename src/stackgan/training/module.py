@@ -4,7 +4,7 @@ Manual optimization: each step trains the discriminator, and every `n_critic`-th
 in images, because Lightning's global_step counts the steps of both optimizers.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -49,6 +49,7 @@ class StepSettings:
     ema_half_life: float = 10_000
     augment: bool = False
     fresh_noise: bool = False
+    accumulate: int = 1  # parts of a device's share of the batch, whose gradients are summed before an optimizer steps
 
 
 class TextToImageGAN(pl.LightningModule):
@@ -128,17 +129,16 @@ class TextToImageGAN(pl.LightningModule):
         if batch.wrong_text is not None:
             batch.wrong_text = self.whitener(batch.wrong_text)
         generator_turn = (self.step_count + 1) % self.adversarial.n_critic == 0
-        reuse_fakes = generator_turn and not self.settings.fresh_noise
+        parts = batch.split(self.settings.accumulate)
+        # One part's fakes serve both steps; the graphs of several would need the memory that parts are there to save.
+        kept = [self._fakes(parts[0], generator_turn)] if len(parts) == 1 and not self.settings.fresh_noise else None
 
-        with torch.set_grad_enabled(reuse_fakes):
-            fake = self.generate(batch.text, self._noise("discriminator"))
-        self._discriminator_step(batch, fake)
+        self._discriminator_step(parts, kept or (self._fakes(part, graph=False) for part in parts))
         if generator_turn:
-            if not reuse_fakes:
+            if kept is None:
                 # autocast remembers the weights it cast without a graph just now; reused, they would get no gradient
                 torch.clear_autocast_cache()
-                fake = self.generate(batch.text, self._noise("generator"))
-            self._generator_step(batch, fake)
+            self._generator_step(parts, kept or (self._fakes(part, graph=True) for part in parts))
 
         self.gate.end()
         if self.ranks > 1:
@@ -149,12 +149,29 @@ class TextToImageGAN(pl.LightningModule):
             images = self.adversarial.n_critic * self.settings.batch_size
             self.ema.update(self.generator, self.images_seen, images, self.gate.open)
 
-    def _discriminator_step(self, batch: Batch, fake: GeneratorOutput) -> None:
+    def _fakes(self, batch: Batch, graph: bool) -> GeneratorOutput:
+        """Pictures of the batch's captions; with a graph for the generator's step, which has noise of its own where so configured."""
+        purpose = "generator" if graph and self.settings.fresh_noise else "discriminator"
+        with torch.set_grad_enabled(graph):
+            return self.generate(batch.text, self._noise(purpose)[batch.part])
+
+    def _discriminator_step(self, parts: list[Batch], fakes: Iterable[GeneratorOutput]) -> None:
+        losses = (self._discriminator_loss(part, fake) for part, fake in zip(parts, fakes, strict=True))
+        self._update("discriminator", losses, len(parts))
+        self.adversarial.after_critic_step(self.discriminator)
+
+    def _generator_step(self, parts: list[Batch], fakes: Iterable[GeneratorOutput]) -> None:
+        losses = (self._generator_loss(part, fake) for part, fake in zip(parts, fakes, strict=True))
+        self._update("generator", losses, len(parts))
+
+    def _discriminator_loss(self, batch: Batch, fake: GeneratorOutput) -> Tensor:
         discriminator, loss, settings = self.discriminator, self.adversarial, self.settings
         images, fakes = from_pixels(batch.images, self.weight_dtype), fake.images.detach()
         condition = self._condition(batch.text, fake)
 
-        features, fake_features = self._features(self._augmented(images, "real"), self._augmented(fakes, "fake"))
+        features, fake_features = self._features(
+            self._augmented(images, "real", batch), self._augmented(fakes, "fake", batch)
+        )
         real = discriminator.score(features, condition)
         wrong = self._wrong_scores(batch, features, condition)
         fakes_scores = discriminator.score(fake_features, condition)
@@ -162,12 +179,10 @@ class TextToImageGAN(pl.LightningModule):
         self._observe("loss/d", value)
         value = value + self._matching("d", settings.matching_discriminator, real, wrong, batch)
         if loss.penalty_every and self.step_count % loss.penalty_every == 0:
-            shares = self.noise.uniform("penalty", self.step_count, 1)[:, 0]
+            shares = self.noise.uniform("penalty", self.step_count, 1)[batch.part, 0]
             penalty = loss.penalty(discriminator, images, fakes, condition, shares)
             self._observe("loss/penalty", penalty)
             value = value + penalty
-        self._update(self._optimizer("discriminator"), value)
-        loss.after_critic_step(discriminator)
 
         self._observe("d/real", self._judgement(real))
         self._observe("d/fake", self._judgement(fakes_scores))
@@ -176,20 +191,21 @@ class TextToImageGAN(pl.LightningModule):
         if wrong is not None:
             self._observe("d/wrong", self._judgement(wrong))
         self._observe("pairs/no_mismatch", (~batch.wrong_valid).float().mean())
+        return value
 
-    def _generator_step(self, batch: Batch, fake: GeneratorOutput) -> None:
+    def _generator_loss(self, batch: Batch, fake: GeneratorOutput) -> Tensor:
         settings = self.settings
         condition = self._condition(batch.text, fake)
         with frozen(self.discriminator):
-            features = self.discriminator.features(self._augmented(fake.images, "generator"))
+            features = self.discriminator.features(self._augmented(fake.images, "generator", batch))
             scores = self.discriminator.score(features, condition)
             wrong = self._wrong_text_scores(batch, features) if settings.matching_generator else None
         adversarial = self.adversarial.generator(scores)
         divergence = kl_divergence(fake.condition.mean, fake.condition.log_variance)
         matching = self._matching("g", settings.matching_generator, scores, wrong, batch)
-        self._update(self._optimizer("generator"), adversarial + matching + settings.kl_weight * divergence)
         self._observe("loss/g", adversarial)
         self._observe("loss/kl", divergence)
+        return adversarial + matching + settings.kl_weight * divergence
 
     def _features(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
         """The discriminator's features of both, in one pass unless its norm would mix them."""
@@ -210,7 +226,7 @@ class TextToImageGAN(pl.LightningModule):
         """Scores of pairs that do not match: the picture with other texts, or another picture with the text."""
         if batch.wrong_images is not None:
             images = from_pixels(batch.wrong_images, self.weight_dtype)
-            return self.discriminator(self._augmented(images, "wrong"), condition)
+            return self.discriminator(self._augmented(images, "wrong", batch), condition)
         return self._wrong_text_scores(batch, features)
 
     def _wrong_text_scores(self, batch: Batch, features: Tensor) -> Scores | None:
@@ -229,10 +245,10 @@ class TextToImageGAN(pl.LightningModule):
             mean: Tensor = self.generator.conditioning(text, None).mean
         return mean
 
-    def _augmented(self, images: Tensor, purpose: str) -> Tensor:
+    def _augmented(self, images: Tensor, purpose: str, batch: Batch) -> Tensor:
         if not self.settings.augment:
             return images
-        return augment(images, self.noise.uniform(f"augment {purpose}", self.step_count, DRAWS))
+        return augment(images, self.noise.uniform(f"augment {purpose}", self.step_count, DRAWS)[batch.part])
 
     def _noise(self, purpose: str) -> Tensor:
         noise = self.noise.normal(purpose, self.step_count, self.noise_size)
@@ -266,9 +282,12 @@ class TextToImageGAN(pl.LightningModule):
             for group in optimizer.param_groups:
                 group["lr"] = group["initial_lr"] * factor
 
-    def _update(self, optimizer: Any, loss: Tensor) -> None:
+    def _update(self, network: str, losses: Iterable[Tensor], parts: int) -> None:
+        """A step on the mean of the losses; each is made only once the one before has gone backward, so one graph lives at a time."""
+        optimizer = self._optimizer(network)
         optimizer.zero_grad(set_to_none=True)
-        self.manual_backward(passes_on(loss))
+        for loss in losses:
+            self.manual_backward(passes_on(loss / parts))
         optimizer.step()
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
