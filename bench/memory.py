@@ -16,6 +16,8 @@ from typing import Any
 import torch
 from arithmetic import plain_batch, plain_step
 from cases import CASES, Case
+from limits import seconds_of
+from scaling import Rate
 from steps import batches, bench_inputs, build_ours, case_configuration
 
 from stackgan.assembly import build_trainer
@@ -32,24 +34,28 @@ def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
-def train_ours(case: Case, device: str, *overrides: str) -> None:
+def train_ours(case: Case, device: str, *overrides: str) -> float:
+    """Seconds of the second step."""
     config = case_configuration(case, device, *overrides)
     keep_freed_memory()
     prepare_process(config)
     inputs = bench_inputs(config, case.text_dim)
-    build_trainer(config, [], []).fit(build_ours(case, config, inputs), batches(case, inputs, 2))
+    rate = Rate(device)
+    build_trainer(config, [rate], []).fit(build_ours(case, config, inputs), batches(case, inputs, 2))
+    return rate.seconds
 
 
-def train_plain(case: Case, device: str) -> None:
+def train_plain(case: Case, device: str) -> float:
+    """Seconds of the second step."""
     with torch.device(device):
         step, batch = plain_step(case), plain_batch(case)
-    for _ in range(2):
-        step(batch)
+    step(batch)
+    return seconds_of(lambda: step(batch), device)
 
 
-def measure_memory(case: Case, which: str, device: str) -> dict[str, Any]:
+def measure_memory(case: Case, which: str, device: str, *overrides: str) -> dict[str, Any]:
     """In a process of its own."""
-    command = [sys.executable, __file__, case.name, which, "--batch", str(case.batch), "--device", device]
+    command = [sys.executable, __file__, case.name, which, *overrides, "--batch", str(case.batch), "--device", device]
     answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     return json.loads(answer.splitlines()[-1])
 
@@ -58,14 +64,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Peak memory of a training step.")
     parser.add_argument("case", choices=tuple(CASES))
     parser.add_argument("which", choices=("ours", "plain"))
+    parser.add_argument("overrides", nargs="*", help="of ours: trainer.recompute=true trainer.accumulate=4")
     parser.add_argument("--batch", type=int)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     case = CASES[arguments.case]
     case = replace(case, batch=arguments.batch or case.batch)
     libraries = peak_mb()
-    (train_ours if arguments.which == "ours" else train_plain)(case, arguments.device)
-    result = {"peak_mb": round(peak_mb()), "libraries_mb": round(libraries), "batch": case.batch}
+    seconds = (
+        train_ours(case, arguments.device, *arguments.overrides)
+        if arguments.which == "ours"
+        else train_plain(case, arguments.device)
+    )
+    result = {
+        "peak_mb": round(peak_mb()),
+        "libraries_mb": round(libraries),
+        "batch": case.batch,
+        "step_seconds": round(seconds, 2),
+    }
     if arguments.device == "cuda":
         result["cuda_mb"] = round(torch.cuda.max_memory_allocated() / 2**20)
     print(json.dumps(result))

@@ -24,7 +24,7 @@ from limits import Limit, limit
 from limits import measure as measure_limits
 from loaders import measure_loader
 from memory import measure_memory
-from scaling import by_batch, by_ranks
+from scaling import measure_scaling
 from startup import measure_startup
 from steps import measure_step, step_precision
 
@@ -48,7 +48,7 @@ class Bench:
         self.measures |= {name: lambda name=name: self.step(name) for name in CASES}  # type: ignore[misc]
         self.measures |= {"loader": self.loader, "startup": lambda: measure_startup(quick), "memory": self.memory}
         if not quick:
-            self.measures["scaling"] = self.scaling
+            self.measures["scaling"] = lambda: {"scaling": measure_scaling(device)}
 
     def step(self, name: str) -> Values:
         case = CASES[name].quick() if self.quick else CASES[name]
@@ -78,13 +78,10 @@ class Bench:
             for name in names
             for which in ("ours", "plain")
         }
+        for name in names:
+            for saving in ("trainer.recompute=true", "trainer.accumulate=4"):
+                peaks[f"{name} {saving}"] = measure_memory(CASES[name], "ours", self.device, saving)
         return {"peak_memory": peaks}
-
-    def scaling(self) -> Values:
-        rates: Values = {"images_per_second_by_batch": by_batch("stage1_small", (8, 16, 32, 64, 128), self.device)}
-        if self.device == "cpu":
-            rates["images_per_second_by_ranks"] = by_ranks()
-        return {"scaling": rates}
 
     def _compare_loader(self) -> None:
         """How many times the steps that it feeds the loader could feed: the fastest of Stage I, the fastest of Stage II."""
@@ -136,7 +133,7 @@ def table(values: Values) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="How fast is it here?")
-    parser.add_argument("--quick", action="store_true", help="smaller batches, fewer measures: about two minutes")
+    parser.add_argument("--quick", action="store_true", help="smaller batches, fewer measures: about four minutes")
     parser.add_argument(
         "--only",
         nargs="+",
