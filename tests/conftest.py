@@ -1,5 +1,6 @@
 """Fixtures of all tests: a shared cache, and tiny runs on a few painted birds."""
 
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,9 @@ import pytest
 
 from stackgan.config import Config
 from support import TINY, composed, script
+
+# A shell ignores Ctrl-C for what it starts in the background, and so would every script that a test starts and interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

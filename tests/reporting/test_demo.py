@@ -250,7 +250,6 @@ def test_the_script_says_where_it_is_and_ends_with_ctrl_c(make_run):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background would ignore it
     )
     try:
         line = process.stdout.readline()
