@@ -15,11 +15,13 @@ from torch.utils.data import DataLoader
 from stackgan.data.batches import BatchStream
 from stackgan.data.cub import read_cub
 from stackgan.inputs import cub_root
+from stackgan.memory import keep_freed_memory
 from stackgan.networks.text_to_image import from_pixels
 
 
 def measure_loader(case: Case, repetitions: int = 5, count: int = 4) -> dict[str, float]:
     """Median ratio of neighbouring repetitions, and our images per second; the first repetition warms up."""
+    keep_freed_memory()
     config = case_configuration(case, "cpu")
     inputs = bench_inputs(config, case.text_dim)
     batch = 32

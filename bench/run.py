@@ -1,4 +1,4 @@
-"""How fast is it here?      make bench      (about ten minutes on two idle cores; ARGS='--quick', '--only stage1', '--device cuda')
+"""How fast is it here?      make bench      (about twenty minutes on two idle cores; ARGS='--quick', '--only stage1', '--device cuda')
 
 Prints a table and writes bench/results/latest.json. Each measure is a ratio in one run on one machine: ours and the baseline that the
 project carries (bench/baseline.py) take turns, and so does a look at the machine's limit, so that what else runs touches all alike.
@@ -29,6 +29,7 @@ from startup import measure_startup
 from steps import measure_step, step_precision
 
 from stackgan.config import PROJECT
+from stackgan.run_directory import write_atomically
 
 PACKAGES = ("torch", "torchvision", "pytorch-lightning", "numpy", "pillow", "hydra-core")
 RESULTS = Path(__file__).parent / "results"
@@ -58,14 +59,16 @@ class Bench:
     def ceiling(self) -> Limit:
         return limit(step_precision(self.device), self.device)
 
-    def run(self, names: list[str]) -> None:
-        """Take the measures, telling how long each took."""
+    def run(self, names: list[str], keep: Callable[[Values], None]) -> None:
+        """Take the measures one after the other; `keep` gets what is known after each, so that a later one that fails loses nothing."""
         for name in names:
             print(f"{name} ...", flush=True)
             start = time.perf_counter()
-            self.values |= self.measures[name]()
-            print(f"{name}: {time.perf_counter() - start:.0f} s", flush=True)
-        self._compare_loader()
+            found = self.measures[name]()
+            self.values |= found
+            self._compare_loader()
+            keep(self.values)
+            print(f"{name}: {time.perf_counter() - start:.0f} s\n{table(found)}", flush=True)
 
     def loader(self) -> Values:
         return measure_loader(CASES["stage1"]) | measure_loader(CASES["stage2"], 3, 1)
@@ -120,6 +123,10 @@ def machine(device: str) -> Values:
     }
 
 
+def write_json(path: Path, values: Values) -> None:
+    write_atomically(path, json.dumps(values, indent=1) + "\n")
+
+
 def table(values: Values) -> str:
     """Two columns; nested values with their keys joined by dots."""
     lines = []
@@ -148,11 +155,9 @@ def main() -> None:
     if unknown := set(names) - set(bench.measures):
         parser.error(f"no measure is called {', '.join(sorted(unknown))}; there are {', '.join(bench.measures)}")
     values = machine(arguments.device)
-    bench.run(names)
-    values |= bench.values
-    print(table(values))
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps(values, indent=1) + "\n")
+    bench.run(names, lambda found: write_json(arguments.out, values | found))
+    print(table(values | bench.values))
     print(f"written: {arguments.out}")
 
 

@@ -6,9 +6,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from steps import DATA
+from steps import DATA, configuration
 
 from stackgan.config import PROJECT
+from stackgan.inputs import prepare_store
+from stackgan.memory import keep_freed_memory
+from stackgan.text.encoders import build_encoder
 
 TRAIN = [sys.executable, str(PROJECT / "src" / "train.py")]
 # the shortest job that still trains, scores and saves
@@ -32,6 +35,11 @@ def answer_seconds(flag: str, repetitions: int = 3) -> float:
 def torch_seconds(repetitions: int = 3) -> float:
     """A process that imports torch and does nothing."""
     return min(run_seconds(sys.executable, "-c", "import torch") for _ in range(repetitions))
+
+
+def libraries_seconds(repetitions: int = 3) -> float:
+    """A process that imports what any run imports of others: Lightning, which imports torchmetrics."""
+    return min(run_seconds(sys.executable, "-c", "import pytorch_lightning") for _ in range(repetitions))
 
 
 def first_step_seconds() -> float:
@@ -60,6 +68,19 @@ def sweep_seconds(jobs: int) -> float:
         return run_seconds(*TRAIN, "-m", f"seed={seeds}", *SHORT, f"outputs={outputs}")
 
 
+def captions_per_second(count: int = 1024) -> float:
+    """MiniLM's rate on captions of painted birds, longest first as a table is made; CUB has 117,880."""
+    keep_freed_memory()
+    store = prepare_store(configuration(*DATA))
+    captions = [caption for captions in store.captions for caption in captions]
+    chosen = sorted(captions[:: len(captions) // count][:count], key=len, reverse=True)
+    encoder = build_encoder("minilm")
+    encoder.encode(chosen[:64])
+    start = time.perf_counter()
+    encoder.encode(chosen)
+    return len(chosen) / (time.perf_counter() - start)
+
+
 def measure_startup(quick: bool = False) -> dict[str, float]:
     """All of it. A job more in a sweep is the difference of two sweeps, less the import of torch."""
     result = {
@@ -70,5 +91,7 @@ def measure_startup(quick: bool = False) -> dict[str, float]:
     if not quick:
         importing = torch_seconds()
         result["import_torch_seconds"] = importing
+        result["import_libraries_seconds_over_torch"] = libraries_seconds() - importing
         result["sweep_job_seconds_over_torch"] = sweep_seconds(3) - sweep_seconds(2) - importing
+        result["embedded_captions_per_second"] = captions_per_second()
     return result

@@ -68,10 +68,11 @@ def configuration(*overrides: str) -> Config:
 
 def case_configuration(case: Case, device: str, *overrides: str) -> Config:
     """The case as a user would write it."""
+    above = case.size if case.stage == "two" else 2 * case.size  # of a Stage II that could stand on it
     return configuration(
         *DATA, "arch=pytorch", f"scale={case.scale}", f"stage={case.stage}", f"scale.generator_channels={case.gf}",
         f"scale.discriminator_channels={case.df}", f"scale.residual_blocks={case.residuals}",
-        f"scale.one.image_size={case.stage_one_size}", f"scale.{case.stage}.image_size={case.size}",
+        f"scale.one.image_size={case.stage_one_size}", f"scale.two.image_size={above}",
         f"scale.{case.stage}.batch_size={case.batch}", f"arch.condition_dim={case.condition_dim}",
         f"trainer.accelerator={'gpu' if device == 'cuda' else 'cpu'}", *overrides,
     )  # fmt: skip

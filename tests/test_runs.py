@@ -156,6 +156,7 @@ def test_the_users_own_command_trains_every_combination_and_skips_what_is_done(t
     assert again.returncode == 0 and again.stdout.count("already done") == 4
 
 
+@pytest.mark.slow  # the launcher's own tests do it with stand-ins
 def test_one_job_that_dies_costs_only_itself(train, tmp_path):
     # the second job's folder cannot be written: it fails, the third still runs
     result = train("-m", "images=16", "seed=0,1,2", "study=s")

@@ -225,8 +225,9 @@ class Experiment:
         trainer = build_trainer(self.config, [*callbacks, checkpoints], loggers)
         stream = build_stream(self.config, self.inputs, self.budget, trainer, module.step_count)
         self.stop.deferred = True
+        pinned = trainer.strategy.root_device.type == "cuda"
         try:
-            trainer.fit(module, DataLoader(stream, batch_size=None))
+            trainer.fit(module, DataLoader(stream, batch_size=None, pin_memory=pinned))
         except Diverged:
             self._leave_last_good(scores.final)
             raise

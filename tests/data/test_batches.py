@@ -1,5 +1,6 @@
 """Pictures carry their row in the first channel and the pixel's place in the others: a batch tells where it is from."""
 
+import dataclasses
 import hashlib
 import pickle
 from collections import Counter
@@ -99,6 +100,27 @@ def test_ranks_share_the_one_global_batch(stream, mismatch, captions):
         for field in whole.__dataclass_fields__:
             if getattr(whole, field) is not None:
                 assert torch.equal(torch.cat([getattr(p, field) for p in parts]), getattr(whole, field)), field
+
+
+@pytest.mark.parametrize("mismatch", ["image", "text"])
+def test_parts_of_a_batch_are_the_batch(stream, mismatch):
+    batch = stream(mismatch=mismatch, wrong_texts=1).batch(0)
+    parts = batch.split(4)
+    assert [part.part for part in parts] == [slice(0, 2), slice(2, 4), slice(4, 6), slice(6, 8)]
+    for field in dataclasses.fields(batch):
+        if field.name != "part":
+            whole, pieces = getattr(batch, field.name), [getattr(part, field.name) for part in parts]
+            assert all(piece is None for piece in pieces) if whole is None else torch.equal(torch.cat(pieces), whole)
+    assert batch.split(1)[0] is batch
+    with pytest.raises(ValueError, match="8 pictures cannot be split into 3"):
+        batch.split(3)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="page-locked memory needs a CUDA device")
+def test_a_loader_pins_every_tensor(stream):
+    batch = next(iter(DataLoader(stream(), batch_size=None, pin_memory=True)))
+    tensors = [value for value in vars(batch).values() if isinstance(value, torch.Tensor)]
+    assert len(tensors) >= 4 and all(tensor.is_pinned() for tensor in tensors)
 
 
 def test_batches_depend_on_seed_and_step_alone(stream):

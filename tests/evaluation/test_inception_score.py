@@ -149,7 +149,9 @@ def score_on_rank(rank, world_size, folder):
     dist.destroy_process_group()
 
 
-@pytest.mark.parametrize("world_size", [2, 3])  # 50 pictures: 3 ranks have unequal shares, and numbers of batches
+@pytest.mark.parametrize(
+    "world_size", [pytest.param(2, marks=pytest.mark.slow), 3]
+)  # 50 pictures: 3 ranks have unequal shares, and numbers of batches
 def test_several_ranks_score_all_their_pictures(tmp_path, world_size):
     mp.spawn(score_on_rank, (world_size, str(tmp_path)), nprocs=world_size)
     alone = inception_score(

@@ -67,6 +67,7 @@ def damaged(pictures, modes):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("source", "modes"), [(painted, 4), (photographs, 8)])
 def test_distances_grow_from_unseen_pictures_to_junk(source, modes):
     pictures, network = source(), build_feature_network("efflite0")

@@ -1,6 +1,6 @@
 """Training batches, gathered from the store: each a pure function of (seed, step, global sample index)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
@@ -35,11 +35,17 @@ class Batch:
         if rest:
             raise ValueError(f"{len(self.images)} pictures cannot be split into {parts} equal parts")
         slices = [slice(start, start + size) for start in range(0, len(self.images), size)]
-        return [replace(self, part=rows, **self._rows(rows)) for rows in slices] if parts > 1 else [self]
+        return (
+            [replace(self, part=rows, **self._each(lambda t, r=rows: t[r])) for rows in slices] if parts > 1 else [self]
+        )
 
-    def _rows(self, rows: slice) -> dict[str, Any]:
+    def pin_memory(self) -> "Batch":
+        """The same in page-locked memory, from which a GPU copies while the host goes on; a DataLoader asks for it."""
+        return replace(self, **self._each(Tensor.pin_memory))
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> dict[str, Any]:
         values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "part"}
-        return {name: None if value is None else value[rows] for name, value in values.items()}
+        return {name: None if value is None else change(value) for name, value in values.items()}
 
 
 class BatchStream(IterableDataset[Batch]):
