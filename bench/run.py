@@ -134,7 +134,7 @@ def table(values: Values) -> str:
         if isinstance(value, dict):
             lines += table({f"{name}.{key}": inner for key, inner in value.items()}).splitlines()
         else:
-            lines.append(f"{name:48}{value:.2f}" if isinstance(value, float) else f"{name:48}{value}")
+            lines.append(f"{name:55} {value:.2f}" if isinstance(value, float) else f"{name:55} {value}")
     return "\n".join(lines)
 
 

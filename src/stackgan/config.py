@@ -314,7 +314,10 @@ def check(config: Config) -> None:
     """Refuse settings that contradict each other or cannot work. Raises UserError."""
     _check_choices(config)
     _check_numbers(config)
-    _check_combinations(config)
+    _check_loss(config.loss, config.norm)
+    _check_sources(config)
+    _check_sizes(config)
+    _check_devices(config.trainer, config.norm, stage_scale(config).batch_size)
     _check_health(config.health)
 
 
@@ -365,8 +368,7 @@ def _check_numbers(config: Config) -> None:
         raise UserError("images and epochs both set the budget; give one of them.")
 
 
-def _check_combinations(config: Config) -> None:
-    loss, norm = config.loss, config.norm
+def _check_loss(loss: Loss, norm: Norm) -> None:
     if loss.penalty != "none" and norm.discriminator == "batch":
         raise UserError(
             f"loss.penalty={loss.penalty} needs the gradient at single pictures, but norm.discriminator=batch mixes the "
@@ -380,11 +382,21 @@ def _check_combinations(config: Config) -> None:
         raise UserError(f"loss.label_smoothing belongs to loss=bce, not to loss.name={loss.name}.")
     if loss.mismatch == "image" and (loss.wrong_texts > 1 or loss.matching_discriminator or loss.matching_generator):
         raise UserError("loss.wrong_texts and loss.matching_* compare captions of one picture; use loss.mismatch=text.")
+
+
+def _check_sizes(config: Config) -> None:
+    if requested_budget(config) == (None, None):
+        raise UserError(f"no budget: give images=<n> or epochs=<n>, or set them in scale={config.scale.name}.")
     if config.scale.two.image_size not in (2 * config.scale.one.image_size, 4 * config.scale.one.image_size):
         raise UserError(
             f"scale.two.image_size={config.scale.two.image_size} must be two or four times "
             f"scale.one.image_size={config.scale.one.image_size}."
         )
+    if config.evaluation.splits > min(config.evaluation.samples, config.evaluation.final_samples):
+        raise UserError("evaluation.splits must not exceed evaluation.samples or evaluation.final_samples.")
+
+
+def _check_sources(config: Config) -> None:
     if config.data.name == "folder" and not config.data.root:
         raise UserError("data=folder needs data.root=<folder with pictures and captions.csv or captions.jsonl>.")
     if config.data.name == "cub" and not (config.data.root or config.data.archive or config.data.download):
@@ -395,29 +407,30 @@ def _check_combinations(config: Config) -> None:
         raise UserError(
             "text=precomputed needs text.embeddings=<folder with train/ and test/ of the StackGAN release>."
         )
-    if config.evaluation.splits > min(config.evaluation.samples, config.evaluation.final_samples):
-        raise UserError("evaluation.splits must not exceed evaluation.samples or evaluation.final_samples.")
-    trainer, batch_size = config.trainer, stage_scale(config).batch_size
+
+
+def _check_devices(trainer: Trainer, norm: Norm, batch_size: int) -> None:
+    share = batch_size // trainer.devices
     if batch_size % trainer.devices:
         raise UserError(
             f"the batch of {batch_size} pictures cannot be shared evenly by trainer.devices={trainer.devices}."
         )
-    if batch_size // trainer.devices % trainer.accumulate:
+    if share % trainer.accumulate:
         raise UserError(
-            f"the {batch_size // trainer.devices} pictures of each device cannot be split evenly by "
-            f"trainer.accumulate={trainer.accumulate}."
+            f"the {share} pictures of each device cannot be split evenly by trainer.accumulate={trainer.accumulate}."
         )
-    if config.trainer.recompute and "spectral" in (norm.generator, norm.discriminator):
+    if "batch" in norm.generator and share // trainer.accumulate < 2:
+        raise UserError("batch norm needs at least two pictures at a time on each device; raise the batch size.")
+    if trainer.recompute and "spectral" in (norm.generator, norm.discriminator):
         raise UserError(
             "trainer.recompute=true repeats a pass, but norm=spectral changes its weights' scale at each pass; take another norm or "
             "trainer.accumulate."
         )
-    if config.trainer.sync_batchnorm == "on" and config.trainer.accelerator == "cpu":
+    if trainer.sync_batchnorm == "on" and trainer.accelerator == "cpu":
         raise UserError(
             "trainer.sync_batchnorm=on needs GPUs: torch has no synchronised batch norm for CPU ranks. "
             "Take norm=group, which needs none, or trainer.sync_batchnorm=off (each rank normalises its own share)."
         )
-    _check_variant_stage(config)
 
 
 def _check_health(health: Health) -> None:
@@ -429,11 +442,3 @@ def _check_health(health: Health) -> None:
     for name in health.acts_on:
         if name not in VERDICTS:
             raise UserError(f"health.acts_on: {name} is no verdict; choose of {', '.join(VERDICTS)}.")
-
-
-def _check_variant_stage(config: Config) -> None:
-    scale = stage_scale(config)
-    if requested_budget(config) == (None, None):
-        raise UserError(f"no budget: give images=<n> or epochs=<n>, or set them in scale={config.scale.name}.")
-    if "batch" in config.norm.generator and scale.batch_size // config.trainer.devices // config.trainer.accumulate < 2:
-        raise UserError("batch norm needs at least two pictures at a time on each device; raise the batch size.")

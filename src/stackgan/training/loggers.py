@@ -9,7 +9,6 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import wandb
 from pytorch_lightning.loggers import Logger, WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
 
@@ -107,10 +106,14 @@ def wandb_logger(
     Each offline session has a folder of its own; one command sends them all, joined in their order: wandb sync
     <run>/wandb/offline-run-*
     """
-    if mode == "auto":
-        mode = os.environ.get("WANDB_MODE") or ("online" if wandb.login(prompt=False) else "offline")
     if mode == "disabled":
         return None
+    import wandb  # most of a second, which runs without it need not wait
+
+    if mode == "auto":
+        mode = os.environ.get("WANDB_MODE") or ("online" if wandb.login(prompt=False) else "offline")
+        if mode == "disabled":  # by WANDB_MODE
+            return None
     logger = WandbRows(
         run, project=project, name=run.name, id=f"{study}-{signature}".replace("/", "-")[-128:], resume="allow",
         group=study, job_type=f"stage-{config['stage']['name']}", mode=mode, offline=mode == "offline",
