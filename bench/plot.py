@@ -33,7 +33,7 @@ def draw(result: dict, path: Path) -> None:
         axes.set_xlabel(label)
         axes.set_xscale("log", base=2)
         axes.set_xticks(list(rates), list(map(str, rates)))
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.1 * max(rates.values(), default=1))
         axes.grid(alpha=0.3)
     figure.savefig(path, dpi=110)
 

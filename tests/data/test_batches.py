@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from stackgan.data.batches import BatchStream
+from stackgan.data.batches import Batch, BatchStream
 from stackgan.data.cub import read_cub
 from stackgan.data.store import ImageStore, build_store
 from stackgan.errors import UserError
@@ -18,6 +18,7 @@ from stackgan.text.table import EmbeddingTable
 
 SIDE, SIZE, PER_CLASS = 19, 16, 6
 CLASSES = (1, 2, 3, 5, 7, 10)
+TENSORS = [field.name for field in dataclasses.fields(Batch) if field.name != "part"]
 
 
 @pytest.fixture
@@ -53,7 +54,7 @@ def rows_of(images):
 
 
 def same(a, b):
-    pairs = [(getattr(a, f), getattr(b, f)) for f in a.__dataclass_fields__]
+    pairs = [(getattr(a, f), getattr(b, f)) for f in TENSORS]
     return all((x is None and y is None) or torch.equal(x, y) for x, y in pairs)
 
 
@@ -97,7 +98,7 @@ def test_ranks_share_the_one_global_batch(stream, mismatch, captions):
     for step in range(5):
         whole = stream(**how).batch(step)
         parts = [stream(**how, rank=r, world_size=4).batch(step) for r in range(4)]
-        for field in whole.__dataclass_fields__:
+        for field in TENSORS:
             if getattr(whole, field) is not None:
                 assert torch.equal(torch.cat([getattr(p, field) for p in parts]), getattr(whole, field)), field
 
@@ -107,10 +108,9 @@ def test_parts_of_a_batch_are_the_batch(stream, mismatch):
     batch = stream(mismatch=mismatch, wrong_texts=1).batch(0)
     parts = batch.split(4)
     assert [part.part for part in parts] == [slice(0, 2), slice(2, 4), slice(4, 6), slice(6, 8)]
-    for field in dataclasses.fields(batch):
-        if field.name != "part":
-            whole, pieces = getattr(batch, field.name), [getattr(part, field.name) for part in parts]
-            assert all(piece is None for piece in pieces) if whole is None else torch.equal(torch.cat(pieces), whole)
+    for name in TENSORS:
+        whole, pieces = getattr(batch, name), [getattr(part, name) for part in parts]
+        assert all(piece is None for piece in pieces) if whole is None else torch.equal(torch.cat(pieces), whole)
     assert batch.split(1)[0] is batch
     with pytest.raises(ValueError, match="8 pictures cannot be split into 3"):
         batch.split(3)

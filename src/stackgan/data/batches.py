@@ -34,10 +34,12 @@ class Batch:
         size, rest = divmod(len(self.images), parts)
         if rest:
             raise ValueError(f"{len(self.images)} pictures cannot be split into {parts} equal parts")
-        slices = [slice(start, start + size) for start in range(0, len(self.images), size)]
-        return (
-            [replace(self, part=rows, **self._each(lambda t, r=rows: t[r])) for rows in slices] if parts > 1 else [self]
-        )
+        if parts == 1:
+            return [self]
+        return [self._part(slice(start, start + size)) for start in range(0, len(self.images), size)]
+
+    def _part(self, rows: slice) -> "Batch":
+        return replace(self, part=rows, **self._each(lambda tensor: tensor[rows]))
 
     def pin_memory(self) -> "Batch":
         """The same in page-locked memory, from which a GPU copies while the host goes on; a DataLoader asks for it."""
