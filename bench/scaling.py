@@ -18,33 +18,37 @@ from stackgan.assembly import build_trainer
 from stackgan.memory import keep_freed_memory
 from stackgan.process import prepare_process
 
+WARM_UP = 3  # steps: until the memory of a process has its size
+
 
 class Rate(pl.Callback):
-    """Seconds a step, after one to warm up."""
+    """Seconds a step, after some to warm up."""
 
-    def __init__(self, device: str) -> None:
-        self.device, self.count = device, 0
+    def __init__(self, device: str, warm_up: int = 1) -> None:
+        self.device, self.count = device, -warm_up
         self.start = self.end = time.perf_counter()
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *_: object) -> None:
         synchronise(self.device)
         self.end = time.perf_counter()
+        self.count += 1
         if not self.count:
             self.start = self.end
-        self.count += 1
 
     @property
     def seconds(self) -> float:
-        return (self.end - self.start) / (self.count - 1)
+        return (self.end - self.start) / self.count
 
 
-def images_per_second(case: Case, device: str, *overrides: str) -> float:
+def images_per_second(
+    case: Case, device: str, *overrides: str, memory: Callable[[], None] = keep_freed_memory
+) -> float:
     """Of ours alone, over case.steps steps."""
-    config, rate = case_configuration(case, device, *overrides), Rate(device)
-    keep_freed_memory()
+    config, rate = case_configuration(case, device, *overrides), Rate(device, WARM_UP)
+    memory()
     prepare_process(config)
     inputs = bench_inputs(config, case.text_dim)
-    build_trainer(config, [rate], []).fit(build_ours(case, config, inputs), batches(case, inputs, case.steps + 1))
+    build_trainer(config, [rate], []).fit(build_ours(case, config, inputs), batches(case, inputs, case.steps + WARM_UP))
     return case.batch / rate.seconds
 
 
