@@ -10,8 +10,11 @@ import pytest
 from stackgan.config import Config
 from support import TINY, composed, script
 
-# A shell ignores Ctrl-C for what it starts in the background, and so would every script that a test starts and interrupts.
-signal.signal(signal.SIGINT, signal.default_int_handler)
+# A shell ignores Ctrl-C for what it starts in the background and nohup a hangup, and so would every script that a test starts and signals;
+# with a handler here they begin with the system's default.
+for number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, lambda *_: None)
 
 
 @pytest.fixture(scope="session")
