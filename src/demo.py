@@ -5,6 +5,7 @@ python src/demo.py run=<run folder> port=0                       any free port
 python src/demo.py run=<run folder> host=0.0.0.0 port=8080       for other machines too
 """
 
+import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -31,7 +32,8 @@ def main(config: DictConfig) -> None:
             print(f"page: {server.address} (Ctrl-C ends it)", flush=True)
             server.serve_forever()
         demo.close()
-        print("ended")
+        print("ended", flush=True)
+        os._exit(0)  # the thread of an open connection, killed inside torch, would abort the interpreter on its way out
 
 
 if __name__ == "__main__":
