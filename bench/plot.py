@@ -21,8 +21,10 @@ AXES = {
 
 
 def draw(result: dict, path: Path) -> None:
-    from matplotlib.figure import Figure
-
+    try:
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError:
+        sys.exit("matplotlib is missing: pip install matplotlib")
     figure = Figure(figsize=(11, 6), layout="constrained")
     figure.suptitle(
         f"Images per second. {result['machine']}, {result['precision']}, {result['date']}, {result['commit']}"

@@ -36,10 +36,9 @@ class UpsampleConv(nn.Module):
         taps = torch.tensor([[0.0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]])  # [4, 3]
         self.register_buffer("fold", torch.kron(taps, taps).T.contiguous(), persistent=False)  # [9, 16]
         # The same by output place p (row 2i + p) and tap: p=0 reads rows i - 1, i; p=1 rows i, i + 1.
-        rows = torch.tensor([3, 1, 2, 0]).view(2, 1, 2, 1) * 4 + torch.tensor([3, 1, 2, 0]).view(
-            1, 2, 1, 2
-        )  # [p, q, tap, tap]
-        self.register_buffer("taps", self.fold[:, rows.flatten()].T.contiguous(), persistent=False)  # [16, 9]
+        order = torch.tensor([3, 1, 2, 0])
+        places = 4 * order.view(2, 1, 2, 1) + order.view(1, 2, 1, 2)  # [p, q, tap, tap]
+        self.register_buffer("taps", self.fold[:, places.flatten()].T.contiguous(), persistent=False)  # [16, 9]
 
     def forward(self, x: Tensor) -> Tensor:  # [B, in, H, W] -> [B, out, 2H, 2W]
         if x.device.type == "cpu" and x.shape[1] >= WIDE and x.shape[2] * x.shape[3] <= SMALL_MAP:
