@@ -42,6 +42,15 @@ def test_a_batch_in_parts_trains_as_the_whole_does(tiny, overrides):
         assert (split[name] - value).norm() <= 1e-10 * value.norm() + 1e-14, name
 
 
+def test_the_networks_see_one_part_at_a_time(tiny):
+    config, sizes = tiny("norm=group", "trainer.accumulate=4"), []
+    module = build_module(config, prepare_inputs(config), 1000, None)
+    for network in (module.generator, module.discriminator.trunk):
+        network.register_forward_pre_hook(lambda _, inputs: sizes.append(len(inputs[0])))
+    steps(config, 1, module=module)
+    assert set(sizes) == {2, 4}  # two pictures of eight; in the discriminator two real and two generated
+
+
 def test_what_is_logged_is_the_mean_over_the_parts(tiny):
     names = ["loss/d", "loss/g", "loss/kl", "d/real", "grad_norm/g"]
     _, whole = trained(tiny, [*EXACT, "norm=group"], count=1)
@@ -61,7 +70,9 @@ def test_what_is_logged_is_the_mean_over_the_parts(tiny):
 )  # fmt: skip
 def test_activations_computed_twice_change_no_bit(tiny, overrides):
     kept, _ = trained(tiny, overrides)
-    again, _ = trained(tiny, [*overrides, "trainer.recompute=true"])
+    again, module = trained(tiny, [*overrides, "trainer.recompute=true"])
+    for network in (module.generator, module.discriminator):
+        assert any(getattr(block, "recompute", False) for block in network.modules())
     assert [name for name, value in kept.items() if not torch.equal(again[name], value)] == []
 
 
