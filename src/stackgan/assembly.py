@@ -102,6 +102,8 @@ def build_architecture(config: Config) -> Architecture:
         choices["residual_picture"] = config.arch.residual_picture
     if config.arch.joint_kernel is not None:
         choices["joint_kernel"] = config.arch.joint_kernel
+    if config.arch.projection is not None:
+        choices["projection"] = config.arch.projection
     return resolve_architecture({"name": config.arch.name, **choices})
 
 

@@ -60,6 +60,7 @@ class Arch:
     noise_dim: int = 100
     unconditional_head: bool | None = None
     joint_kernel: int | None = None
+    projection: bool | None = None
     residual_picture: bool | None = None
     init: str = "reference"
     fresh_noise: bool = False

@@ -191,11 +191,12 @@ def test_features_do_not_depend_on_the_text_but_the_score_does():
     torch.testing.assert_close(right.unconditional, wrong.unconditional)
 
 
+@pytest.mark.parametrize("projection", [False, True])
 @pytest.mark.parametrize("kernel", [1, 3])
 @pytest.mark.parametrize("norm", ["none", "group", "spectral"])
-def test_several_texts_of_a_picture_score_as_each_alone(kernel, norm):
+def test_several_texts_of_a_picture_score_as_each_alone(projection, kernel, norm):
     torch.manual_seed(0)
-    arch = {"name": "stackgan", "joint_kernel": kernel, "unconditional_head": "both"}
+    arch = {"name": "stackgan", "joint_kernel": kernel, "unconditional_head": "both", "projection": projection}
     discriminator = small_discriminator("one", text_dim=6, arch=arch, norm=norm).double().eval()
     images, texts = torch.randn(BATCH, 3, 32, 32).double(), torch.randn(BATCH, 3, 6).double()
     features = discriminator.features(images)
@@ -204,6 +205,26 @@ def test_several_texts_of_a_picture_score_as_each_alone(kernel, norm):
         alone = discriminator.score(features, texts[:, k])
         torch.testing.assert_close(together.conditional.view(BATCH, 3)[:, k], alone.conditional)
         torch.testing.assert_close(together.unconditional, alone.unconditional)
+
+
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+def test_a_projection_adds_the_product_of_picture_and_text(arch):
+    torch.manual_seed(0)
+    discriminator = small_discriminator("one", arch={"name": arch, "projection": True}).double().eval()
+    images, condition = torch.randn(BATCH, 3, 32, 32).double(), condition_for(discriminator).double()
+    features = discriminator.features(images)
+    with_product = discriminator.score(features, condition).conditional
+    weight = discriminator.project_features.weight.detach().clone()
+    torch.nn.init.zeros_(discriminator.project_features.weight)
+    without = discriminator.score(features, condition).conditional
+    text = condition
+    if arch != "pytorch":
+        text = discriminator.project_text(condition)
+    if arch == "tf":
+        text = torch.where(text > 0, text, 0.2 * text)
+    kernel = weight.unflatten(1, (4, 4, -1))  # [C, 4, 4, F]
+    product = torch.einsum("chwf,bfhw,bc->b", kernel, features, text) / text.shape[1] ** 0.5
+    torch.testing.assert_close(with_product - without, product)
 
 
 def test_the_pytorch_discriminator_sees_the_generators_mean_without_a_way_back():

@@ -28,7 +28,8 @@ def changed(before, network):
         ["loss=bce_r1", "norm=none", "loss.penalty_every=1"], ["loss=hinge_matching", "norm=none"], ["optim=adamw"], ["optim=sgd"],
         ["arch=tf", "loss.mismatch=image", "scale.one.image_size=64", "scale.two.image_size=128"], ["arch=pytorch"],
         ["data.augment=on"], ["optim.clip_norm=1.0"], ["trainer.precision=bf16-mixed"], ["trainer.precision=64-true"],
-        ["arch.unconditional_head=true"], ["lr=cosine"], ["arch.init=scaled"], ["text.whiten=16", "arch.joint_kernel=1"],
+        ["arch.unconditional_head=true"], ["lr=cosine"], ["arch.init=scaled"], ["arch.projection=true"],
+        ["text.whiten=16", "arch.joint_kernel=1"],
     ],
     ids=lambda value: " ".join(value) or "base",
 )  # fmt: skip

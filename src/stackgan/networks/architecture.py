@@ -49,6 +49,9 @@ class Architecture:
     # The layer from text to condition; `generator_mean`: none, the generator's own Conditioning Augmentation serves.
     text_projection: Literal["linear", "leaky_relu", "generator_mean"] = "linear"
     joint_kernel: Literal[1, 3] = 3  # convolution over features and text
+    # The conditional score is also a product of picture and text (Miyato and Koyama 2018, arXiv 1802.05637), which no reference has:
+    # the joint layer adds the two, and must make "says red" times "is red" of sums and rectifiers.
+    projection: bool = False
     narrowing_kernel: Literal[1, 3] = 3  # convolutions that narrow wide features (images above 64) to 8 base_channels
     discriminator_bottleneck: bool = False  # tf: residual bottleneck on the 4x4 features
     skipped_activation: bool = False  # tf Stage I: none between the last two stride-2 convolutions

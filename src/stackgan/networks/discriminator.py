@@ -99,11 +99,12 @@ class Discriminator(nn.Module):
         self.joint = blocks.block(width + condition_dim, width, architecture.joint_kernel)
         head_bias = architecture.head_bias
         self.conditional_head = nn.Conv2d(width, 1, 4, bias=head_bias)
+        self.project_features = nn.Linear(16 * width, condition_dim, bias=False) if architecture.projection else None
         has_unconditional = architecture.has_unconditional_head(stage)
         self.unconditional_head = nn.Conv2d(width, 1, 4, bias=head_bias) if has_unconditional else None
 
-        outputs = [m for m in (self.conditional_head, self.unconditional_head, self.project_text) if m is not None]
-        initialise(self, init, LEAK, architecture.truncated_init, outputs)
+        outputs = (self.conditional_head, self.unconditional_head, self.project_text, self.project_features)
+        initialise(self, init, LEAK, architecture.truncated_init, [m for m in outputs if m is not None])
         if norm == "spectral":
             add_spectral_norm(self)
 
@@ -122,6 +123,8 @@ class Discriminator(nn.Module):
             c = activate(self.project_text(c), self.text_activation)  # [B K, C]
         joint = self._join(features, c.to(features.dtype))  # [B K, F, 4, 4]
         conditional = weighted_sum(joint, self.conditional_head)  # [B K]
+        if self.project_features is not None:
+            conditional = conditional + self._agreement(self.project_features, features, c)
         if self.unconditional_head is None:
             return Scores(conditional)
         return Scores(conditional, weighted_sum(features, self.unconditional_head))
@@ -141,6 +144,12 @@ class Discriminator(nn.Module):
         of_features = F.conv2d(features, weight[:, :width], padding=kernel // 2)  # [B, F, 4, 4]
         h = of_features.repeat_interleave(len(c) // len(features), dim=0) + of_text
         return self.joint.activation(self.joint.norm(h))
+
+    def _agreement(self, project: nn.Linear, features: Tensor, c: Tensor) -> Tensor:
+        """Inner products of each picture with its texts, in at least float32: [B, F, 4, 4], [B K, C] -> [B K]."""
+        pictures = full_precision(project(features.permute(0, 2, 3, 1).flatten(1)))  # [B, C]
+        texts = full_precision(c).unflatten(0, (len(features), -1))  # [B, K, C]
+        return (texts @ pictures[:, :, None]).flatten() / math.sqrt(c.shape[1])
 
     def forward(self, images: Tensor, condition: Tensor) -> Scores:
         return self.score(self.features(images), condition)
