@@ -20,15 +20,21 @@ class Sweep:
 
     Args:
         ways: what each seed does wrong (see stub_training.py).
+        warm: whether jobs are forked; the stub needs no library, so starting from nothing is the faster way for it.
         environment: beside this process's own.
     """
 
     def __init__(
-        self, outputs: Path, *arguments: str, ways: Mapping[int, str] | None = None, **environment: str
+        self,
+        outputs: Path,
+        *arguments: str,
+        ways: Mapping[int, str] | None = None,
+        warm: bool = False,
+        **environment: str,
     ) -> None:
         self.study = outputs / "s"
         self._environment = os.environ | CPU | {"STUB": json.dumps(ways or {})} | environment
-        self._command = [*STUB, f"outputs={outputs}", *arguments]
+        self._command = [*STUB, f"outputs={outputs}", f"hydra.launcher.warm={warm}", *arguments]
         self.output, self.code = "", -1
 
     def run(self) -> "Sweep":
@@ -45,9 +51,14 @@ class Sweep:
         return self
 
     def start(self) -> "subprocess.Popen[str]":
-        """In the background."""
+        """In the background, in a session of its own as in a terminal."""
         return subprocess.Popen(
-            self._command, env=self._environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            self._command,
+            env=self._environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
 
     def record(self) -> dict[str, Any]:

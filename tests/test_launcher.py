@@ -14,9 +14,10 @@ from stackgan.errors import UserError
 from stackgan.run_directory import lock_run
 
 
-def test_a_job_that_dies_in_any_way_costs_only_itself(tmp_path):
+@pytest.mark.parametrize("warm", [False, True])
+def test_a_job_that_dies_in_any_way_costs_only_itself(tmp_path, warm):
     ways = {0: "raise", 1: "kill", 2: "refuse", 3: "diverge"}
-    sweep = Sweep(tmp_path, "seed=0,1,2,3,4", "jobs=2", ways=ways).run()
+    sweep = Sweep(tmp_path, "seed=0,1,2,3,4", "jobs=2", ways=ways, warm=warm).run()
     assert sweep.code == 1
     jobs = sweep.record()["jobs"]
     assert [job["state"] for job in jobs] == ["failed", "failed", "failed", "diverged", "done"]
@@ -32,8 +33,9 @@ def test_a_job_that_dies_in_any_way_costs_only_itself(tmp_path):
     assert str(log) in sweep.output and "RuntimeError: out of birds" in log.read_text()
 
 
-def test_processes_that_a_job_leaves_behind_end_with_it(tmp_path):
-    sweep = Sweep(tmp_path, "seed=0", ways={0: "rank"}).run()
+@pytest.mark.parametrize("warm", [False, True])
+def test_processes_that_a_job_leaves_behind_end_with_it(tmp_path, warm):
+    sweep = Sweep(tmp_path, "seed=0", ways={0: "rank"}, warm=warm).run()
     rank = int((sweep.run_of(0) / "rank").read_text())
     until(lambda: not alive(rank), 30)
     assert sweep.states() == ["failed"]

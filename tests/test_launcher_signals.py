@@ -22,12 +22,15 @@ def running(sweep: Sweep) -> list[int]:
     return [sweep.status(seed)["pid"] for seed in (0, 1)]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_the_jobs_which_save_first_and_the_same_command_goes_on(tmp_path, number):
-    sweep = Sweep(tmp_path, "seed=0,1,2", "jobs=2", ways=SLOW)
+@pytest.mark.parametrize(
+    ("number", "warm"),
+    [(signal.SIGINT, False), (signal.SIGTERM, False), (signal.SIGHUP, False), (signal.SIGTERM, True), (signal.SIGHUP, True)],
+)  # fmt: skip
+def test_a_signal_ends_the_jobs_which_save_first_and_the_same_command_goes_on(tmp_path, number, warm):
+    sweep = Sweep(tmp_path, "seed=0,1,2", "jobs=2", ways=SLOW, warm=warm)
     launcher = sweep.start()
     jobs = running(sweep)
-    launcher.send_signal(number)
+    os.killpg(launcher.pid, number)  # as a terminal does: also to what the launcher has beside it
     output, _ = launcher.communicate(timeout=300)
     assert launcher.returncode == 75, output
     assert sweep.states() == ["preempted", "preempted", "waiting"] and not sweep.record()["finished"]
@@ -38,8 +41,9 @@ def test_a_signal_ends_the_jobs_which_save_first_and_the_same_command_goes_on(tm
         assert again.code == 0 and again.states() == ["done"] * 3
 
 
-def test_a_second_signal_kills_jobs_that_do_not_end(tmp_path):
-    sweep = Sweep(tmp_path, "seed=0,1", "jobs=2", ways={0: "slow", 1: "deaf"})
+@pytest.mark.parametrize("warm", [False, True])
+def test_a_second_signal_kills_jobs_that_do_not_end(tmp_path, warm):
+    sweep = Sweep(tmp_path, "seed=0,1", "jobs=2", ways={0: "slow", 1: "deaf"}, warm=warm)
     launcher = sweep.start()
     running(sweep)
     launcher.send_signal(signal.SIGINT)
@@ -53,8 +57,9 @@ def test_a_second_signal_kills_jobs_that_do_not_end(tmp_path):
     assert not alive(sweep.status(1)["pid"])
 
 
-def test_jobs_save_and_end_when_their_launcher_is_killed(tmp_path):
-    sweep = Sweep(tmp_path, "seed=0,1", "jobs=2", ways=SLOW)
+@pytest.mark.parametrize("warm", [False, True])
+def test_jobs_save_and_end_when_their_launcher_is_killed(tmp_path, warm):
+    sweep = Sweep(tmp_path, "seed=0,1", "jobs=2", ways=SLOW, warm=warm)
     launcher = sweep.start()
     jobs = running(sweep)
     launcher.kill()

@@ -38,6 +38,7 @@ class IsolatedLauncherConfig:
     Attributes:
         gpus: auto (CUDA_VISIBLE_DEVICES, else all), or a list such as [0,1].
         patience: seconds that a job waits for another process which trains its run; then it is skipped.
+        warm: fork jobs without a GPU from a process that has imported the libraries (Linux); false starts each from nothing.
         objective: the score a sweeper such as Optuna is told; null = all of them, as a dict.
         worst: what it is told of a job without one: diverged, collapsed, failed or skipped. 0 is below every
             Inception Score; a score to be minimised needs a large number here.
@@ -49,6 +50,7 @@ class IsolatedLauncherConfig:
     dry_run: bool = II("dry_run")
     gpus: Any = "auto"
     patience: float = 20.0
+    warm: bool = True
     objective: str | None = None
     worst: float = 0.0
 
@@ -67,6 +69,7 @@ class IsolatedLauncher(Launcher):
     dry_run: bool
     gpus: Any
     patience: float
+    warm: bool
     objective: str | None
     worst: float
     study: Study | None = field(default=None, init=False)
@@ -114,7 +117,7 @@ class IsolatedLauncher(Launcher):
             self.study.write()
             command = [sys.executable, sys.argv[0], *self._config_folders()]
             size = min(self.jobs, len(jobs))
-            pool = Pool(self.study, display, command, size, self.on_failure, gpus, self.patience)
+            pool = Pool(self.study, display, command, size, self.on_failure, gpus, self.patience, self.warm)
             pool.run(jobs)
             display.say(self.study.summary(jobs))
         stopped = self.on_failure == "stop" and any(job.state == "failed" for job in jobs)

@@ -38,6 +38,8 @@ class Pool:
         on_failure: `stop` starts no further job once one has failed; those that run go on.
         gpus: dealt out by CUDA_VISIBLE_DEVICES.
         patience: seconds that a job waits for a process which trains its run already: one of a launcher just killed.
+        warm: whether jobs are forked from a process that has imported the libraries. Never those on GPUs: a driver that an import
+            has started does not survive a fork.
 
     Attributes:
         interrupted: whether a signal has ended the sweep.
@@ -52,9 +54,11 @@ class Pool:
         on_failure: Literal["continue", "stop"],
         gpus: Sequence[str],
         patience: float,
+        warm: bool,
     ) -> None:
         self.study, self.display, self.command = study, display, list(command)
         self.size, self.on_failure, self.gpus, self.patience = size, on_failure, gpus, patience
+        self.warm = warm and not gpus
         self.interrupted = False
         self._dealer = GpuDealer(gpus)
         self._running: list[Running] = []
@@ -130,7 +134,7 @@ class Pool:
         gpus = self._dealer.take(gpus_needed(job.config, self.gpus))
         try:
             environment = job_environment(os.environ, job.config, gpus, self.size)
-            process = JobProcess([*self.command, *job.overrides, "hydra.mode=RUN"], environment, job.log)
+            process = JobProcess([*self.command, *job.overrides, "hydra.mode=RUN"], environment, job.log, self.warm)
         except OSError:
             self._dealer.give_back(gpus)
             raise

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from hydra_plugins.isolated_launcher.warm import SUPPORTED, WarmProcess
 from stackgan.run_directory import Status, is_running, read_status
 
 DONE, FAILED, BAD_INPUT, STOPPED_BY_VERDICT, PREEMPTED = 0, 1, 2, 3, 75  # exit codes of train.py
@@ -22,19 +23,11 @@ STATES = {
 }
 
 
-class JobProcess:
-    """A job in a session of its own: the terminal's Ctrl-C does not reach it, and its ranks end with it.
-
-    Args:
-        log: file that gets everything it prints, after what is there from earlier sessions.
-    """
+class ColdProcess:
+    """A job whose interpreter starts from nothing."""
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
-        log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as file:
-            file.write(f"--- {time.strftime('%Y-%m-%d %H:%M:%S')}  {shlex.join(command)}\n".encode())
-            file.flush()
-            self.log, self.log_start = log, file.tell()
             self._process = subprocess.Popen(
                 command,
                 env=environment,
@@ -47,6 +40,50 @@ class JobProcess:
         assert self._process.stdin is not None
         self._lifeline = self._process.stdin
         self.pid = self._process.pid
+
+    def poll(self) -> int | None:
+        """The exit code (negative: the signal that killed it), or None while it runs."""
+        return self._process.poll()
+
+    def send_signal(self, number: int) -> None:
+        """Nothing once it has ended."""
+        self._process.send_signal(number)
+
+    def write(self, data: bytes) -> None:
+        """To its standard input."""
+        self._lifeline.write(data)
+
+    def close(self) -> None:
+        """Its standard input."""
+        self._lifeline.close()
+
+
+def _started(
+    command: Sequence[str], environment: Mapping[str, str], log: Path, warm: bool
+) -> ColdProcess | WarmProcess:
+    if warm and SUPPORTED:
+        with contextlib.suppress(EOFError, ConnectionError):  # its server has died: the job does without
+            return WarmProcess(command[1:], environment, log)
+    return ColdProcess(command, environment, log)
+
+
+class JobProcess:
+    """A job in a session of its own: the terminal's Ctrl-C does not reach it, and its ranks end with it.
+
+    Args:
+        command: the interpreter, the script and its arguments.
+        log: file that gets everything it prints, after what is there from earlier sessions.
+        warm: whether it is forked from a process that has imported the libraries already, where that can be had.
+    """
+
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str], log: Path, warm: bool = False) -> None:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as file:
+            file.write(f"--- {time.strftime('%Y-%m-%d %H:%M:%S')}  {shlex.join(command)}\n".encode())
+            file.flush()
+            self.log, self.log_start = log, file.tell()
+        self._process = _started(command, environment, log, warm)
+        self.pid = self._process.pid
         self.asked_to_stop = False
 
     def ended(self) -> int | None:
@@ -54,7 +91,7 @@ class JobProcess:
         code = self._process.poll()
         if code is not None:
             self.kill()
-            self._lifeline.close()
+            self._process.close()
         return code
 
     def ask_to_stop(self) -> None:
@@ -63,7 +100,7 @@ class JobProcess:
             return
         self.asked_to_stop = True
         with contextlib.suppress(OSError):
-            self._lifeline.write(b"s")
+            self._process.write(b"s")
         self._process.send_signal(signal.SIGTERM)  # does nothing once it has ended
 
     def kill(self) -> None:
