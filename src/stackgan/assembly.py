@@ -95,16 +95,14 @@ def build_whitener(config: Config, inputs: Inputs) -> TextWhitener:
 
 def build_architecture(config: Config) -> Architecture:
     """The preset, with the fields that the configuration sets itself."""
-    choices: dict[str, Any] = {}
-    if config.arch.unconditional_head is not None:
-        choices["unconditional_head"] = "both" if config.arch.unconditional_head else "none"
-    if config.arch.residual_picture is not None:
-        choices["residual_picture"] = config.arch.residual_picture
-    if config.arch.joint_kernel is not None:
-        choices["joint_kernel"] = config.arch.joint_kernel
-    if config.arch.projection is not None:
-        choices["projection"] = config.arch.projection
-    return resolve_architecture({"name": config.arch.name, **choices})
+    arch = config.arch
+    choices: dict[str, Any] = {
+        name: getattr(arch, name) for name in ("residual_picture", "picture_skips", "joint_kernel", "projection")
+    }
+    if arch.unconditional_head is not None:
+        choices["unconditional_head"] = "both" if arch.unconditional_head else "none"
+    choices = {name: value for name, value in choices.items() if value is not None}
+    return resolve_architecture({"name": arch.name, **choices})
 
 
 def build_adversarial_loss(config: Config) -> AdversarialLoss:

@@ -61,6 +61,7 @@ class Arch:
     unconditional_head: bool | None = None
     joint_kernel: int | None = None
     projection: bool | None = None
+    picture_skips: bool | None = None
     residual_picture: bool | None = None
     init: str = "reference"
     fresh_noise: bool = False

@@ -82,6 +82,31 @@ def test_stage_one_makes_every_size(arch, size):
     assert output.condition.mean.shape == (BATCH, CONDITION)
 
 
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+@pytest.mark.parametrize("norm", ["batch", "conditional_batch", "spectral"])
+def test_picture_skips_add_the_colours_of_every_coarser_map(arch, norm):
+    torch.manual_seed(0)
+    generator = (
+        small_generator("one", arch={"name": arch, "picture_skips": True}, norm=norm, image_size=64).double().eval()
+    )
+    maps = {}  # the last of each side
+    for block in generator.trunk:
+        block.register_forward_hook(lambda module, inputs, output: maps.update({output.shape[-1]: output.clone()}))
+    arguments = [torch.randn(BATCH, n).double() for n in (TEXT, NOISE, CONDITION)]
+    picture = generator(*arguments).images.atanh()
+    expected = generator.to_rgb(maps[32 if arch == "tf" else 64])
+    for side in (8, 16, 32):
+        weight = generator.skips[str(side)].weight[:, :, 0, 0]
+        colours = torch.einsum("oc,bchw->bohw", weight, maps[side])
+        if generator.skips[str(side)].bias is not None:
+            colours = colours + generator.skips[str(side)].bias[:, None, None]
+        while colours.shape[-1] < 64:
+            colours = nn.functional.interpolate(colours, scale_factor=2, mode="bilinear")
+        expected = expected + colours
+    assert sorted(generator.skips) == ["16", "32", "8"]
+    torch.testing.assert_close(picture, expected)
+
+
 @pytest.mark.parametrize(("small", "large"), [(16, 32), (16, 64), (32, 64), (32, 128)])
 def test_stage_two_doubles_or_quadruples(small, large):
     generator = small_generator("two", image_size=large, stage_one_size=small, residual_blocks=1)

@@ -29,6 +29,7 @@ def changed(before, network):
         ["arch=tf", "loss.mismatch=image", "scale.one.image_size=64", "scale.two.image_size=128"], ["arch=pytorch"],
         ["data.augment=on"], ["optim.clip_norm=1.0"], ["trainer.precision=bf16-mixed"], ["trainer.precision=64-true"],
         ["arch.unconditional_head=true"], ["lr=cosine"], ["arch.init=scaled"], ["arch.projection=true"],
+        ["arch.picture_skips=true"],
         ["text.whiten=16", "arch.joint_kernel=1"],
     ],
     ids=lambda value: " ".join(value) or "base",

@@ -44,6 +44,9 @@ class Architecture:
     stem_bias: bool = False  # bias of the fully connected layer before its norm
     generator_bottlenecks: bool = False  # tf: residual bottlenecks at 4x4 and 8x8
     full_resolution_layer: bool = True  # a layer at the output size before RGB; False (tf): upsample straight to RGB
+    # Every resolution adds its own colours to the picture (the skip generator of StyleGAN2, Karras et al. 2020, arXiv 1912.04958,
+    # section 4.1), which no reference has: coarse layers learn where a colour goes without waiting for the fine ones.
+    picture_skips: bool = False
 
     # Discriminators.
     # The layer from text to condition; `generator_mean`: none, the generator's own Conditioning Augmentation serves.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stackgan.networks.architecture import (
@@ -19,7 +20,7 @@ from stackgan.networks.architecture import (
     resolve_architecture,
 )
 from stackgan.networks.conditioning import Condition, ConditioningAugmentation
-from stackgan.networks.initialise import add_spectral_norm, initialise
+from stackgan.networks.initialise import STD, add_spectral_norm, initialise
 from stackgan.networks.layers import Blocks, UpsampleConv, make_norm, needs_bias
 
 
@@ -139,8 +140,12 @@ class StageOneGenerator(nn.Module):
             self.to_rgb: nn.Module = blocks.conv2d(widths[hidden], 3, 3)
         else:
             self.to_rgb = UpsampleConv(widths[hidden], 3, blocks.bias)
+        coarse = range(1, doublings if architecture.picture_skips else 1)
+        self.skips = nn.ModuleDict({str(4 << i): blocks.conv2d(widths[i], 3, 1) for i in coarse})  # by side: 8, 16, ...
 
         initialise(self, init, 0.0, architecture.truncated_init, outputs=[self.to_rgb])
+        for skip in self.skips.values():  # little at the start: the picture is then the last layer's, as without skips
+            nn.init.normal_(cast(nn.Conv2d, skip).weight, 0.0, STD)
         if norm == "spectral":
             add_spectral_norm(self)
 
@@ -152,6 +157,21 @@ class StageOneGenerator(nn.Module):
         pair = (condition.c, noise) if self.condition_first else (noise, condition.c)
         seen = torch.cat(pair, dim=1)  # [B, Z + C]
         h = self.stem(seen)  # [B, 8 base, 4, 4]
+        maps: dict[int, Tensor] = {}  # by side
         for block in self.trunk:
             h = block(h, seen)  # [B, base/2, H, H] at the end (tf: [B, base, H/2, H/2])
-        return GeneratorOutput(torch.tanh(self.to_rgb(h)), condition)
+            maps[h.shape[-1]] = h
+        picture = self.to_rgb(h)  # [B, 3, H, H]
+        if self.skips:
+            picture = picture + self._coarse_picture(maps)
+        return GeneratorOutput(torch.tanh(picture), condition)
+
+    def _coarse_picture(self, maps: Mapping[int, Tensor]) -> Tensor:
+        """The colours of all resolutions below H, each enlarged and added to the next: [B, 3, H, H]."""
+        picture: Tensor | None = None
+        for side, skip in self.skips.items():
+            colours = skip(maps[int(side)])  # [B, 3, side, side]
+            colours = colours if picture is None else colours + picture
+            picture = F.interpolate(colours, scale_factor=2.0, mode="bilinear", align_corners=False)
+        assert picture is not None
+        return picture
