@@ -150,7 +150,9 @@ def told(outputs, objective: str | None, worst: float = 0.0) -> list:
     register()
     with initialize_config_dir(str(PROJECT / "conf"), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
-        launcher = IsolatedLauncher(1, "continue", False, "auto", 0.0, objective, worst)
+        launcher = IsolatedLauncher(
+            1, "continue", dry_run=False, gpus="auto", patience=0.0, warm=False, objective=objective, worst=worst
+        )
         master = loader.load_configuration("config", [], RunMode.MULTIRUN)
         launcher.setup(hydra_context=HydraContext(loader, None), task_function=None, config=master)
         jobs = [["scale=tiny", "study=s", "images=16", f"outputs={outputs}", f"seed={seed}"] for seed in (0, 1)]

@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 SUPPORTED = sys.platform == "linux"  # macOS has libraries that do not survive a fork
-PRELOADED = ["stackgan.fork_server", "stackgan.experiment"]
+PRELOADED = ["stackgan.fork_server", "hydra", "stackgan.experiment"]
 
 
 class WarmProcess:
