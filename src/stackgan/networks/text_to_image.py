@@ -105,4 +105,5 @@ def to_pixels(images: Tensor) -> Tensor:
 
 def from_pixels(pixels: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
     """uint8 0..255 to [-1, 1]; keeps the memory layout."""
-    return pixels.to(dtype).div_(127.5).sub_(1)
+    values = pixels.to(dtype)
+    return torch.add(torch.tensor(-1.0, dtype=dtype), values, alpha=1 / 127.5, out=values)  # one pass over memory
