@@ -157,20 +157,21 @@ class StageOneGenerator(nn.Module):
         pair = (condition.c, noise) if self.condition_first else (noise, condition.c)
         seen = torch.cat(pair, dim=1)  # [B, Z + C]
         h = self.stem(seen)  # [B, 8 base, 4, 4]
-        maps: dict[int, Tensor] = {}  # by side
+        maps: dict[str, Tensor] = {}  # by side: those whose colours are added, the others are not kept
         for block in self.trunk:
             h = block(h, seen)  # [B, base/2, H, H] at the end (tf: [B, base, H/2, H/2])
-            maps[h.shape[-1]] = h
+            if (side := str(h.shape[-1])) in self.skips:
+                maps[side] = h
         picture = self.to_rgb(h)  # [B, 3, H, H]
         if self.skips:
             picture = picture + self._coarse_picture(maps)
         return GeneratorOutput(torch.tanh(picture), condition)
 
-    def _coarse_picture(self, maps: Mapping[int, Tensor]) -> Tensor:
+    def _coarse_picture(self, maps: Mapping[str, Tensor]) -> Tensor:
         """The colours of all resolutions below H, each enlarged and added to the next: [B, 3, H, H]."""
         picture: Tensor | None = None
         for side, skip in self.skips.items():
-            colours = skip(maps[int(side)])  # [B, 3, side, side]
+            colours = skip(maps[side])  # [B, 3, side, side]
             colours = colours if picture is None else colours + picture
             picture = F.interpolate(colours, scale_factor=2.0, mode="bilinear", align_corners=False)
         assert picture is not None
