@@ -3,9 +3,11 @@
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
+from hydra_plugins.isolated_launcher.warm import SUPPORTED
 from launcher_support import Sweep, alive, until
 
 SLOW = {0: "slow", 1: "slow"}
@@ -79,3 +81,21 @@ def test_a_job_stopped_by_hand_does_not_end_the_sweep(tmp_path):
     os.kill(second, signal.SIGKILL)
     launcher.communicate(timeout=300)
     assert launcher.returncode == 1 and sweep.states() == ["preempted", "failed", "done"]
+
+
+def parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+@pytest.mark.skipif(not SUPPORTED, reason="jobs are forked on Linux only")
+def test_a_killed_fork_server_costs_the_job_that_runs_and_the_next_one_has_another(tmp_path):
+    sweep = Sweep(tmp_path, "seed=0,1", ways={0: "slow", 1: "short"}, warm=True)
+    launcher = sweep.start()
+    until(lambda: sweep.study.exists() and [*sweep.study.glob("*/status.json")] and sweep.status(0)["images"] == 8)
+    job = sweep.status(0)["pid"]
+    server = parent(job)
+    assert server != launcher.pid and parent(server) == launcher.pid
+    os.kill(server, signal.SIGKILL)
+    output, _ = launcher.communicate(timeout=300)
+    assert launcher.returncode == 1 and sweep.states() == ["failed", "done"], output
+    assert not alive(job) and sweep.status(0)["images"] == 8

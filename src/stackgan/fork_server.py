@@ -1,4 +1,4 @@
-"""Imported by the fork server of a sweep (isolated_launcher/warm.py) and its jobs alone: from here on it outlives what is meant for the launcher.
+"""For the fork server of a sweep (isolated_launcher/warm.py) alone: once this is imported, it outlives what is meant for the launcher.
 
 A closed terminal, `timeout` and SLURM send their signals to every process they find. The launcher passes them on to its jobs and
 waits while they save; without the server it would not learn how they end. This stands here and not beside warm.py because Hydra
