@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+from typing import Any
 
+import pytest
 from hydra import compose, initialize_config_dir
 
 from stackgan.config import PROJECT, Config, register, typed
@@ -13,6 +15,11 @@ TINY = [
     "logger.wandb=disabled", "logger.log_every=8", "logger.samples_every=32", "logger.progress=false",
     "trainer=cpu", "trainer.precision=32-true",
 ]  # fmt: skip
+
+
+def slow(*values: Any) -> Any:
+    """A case of a parametrized test that only `make test-all` runs."""
+    return pytest.param(*values, marks=pytest.mark.slow)
 
 
 def composed(*overrides: str) -> Config:

@@ -12,9 +12,10 @@ from launcher_support import Sweep, alive, until
 from stackgan.config import PROJECT, register
 from stackgan.errors import UserError
 from stackgan.run_directory import lock_run
+from support import slow
 
 
-@pytest.mark.parametrize("warm", [False, True])
+@pytest.mark.parametrize("warm", [slow(False), True])
 def test_a_job_that_dies_in_any_way_costs_only_itself(tmp_path, warm):
     ways = {0: "raise", 1: "kill", 2: "refuse", 3: "diverge"}
     sweep = Sweep(tmp_path, "seed=0,1,2,3,4", "jobs=2", ways=ways, warm=warm).run()
@@ -33,7 +34,7 @@ def test_a_job_that_dies_in_any_way_costs_only_itself(tmp_path, warm):
     assert str(log) in sweep.output and "RuntimeError: out of birds" in log.read_text()
 
 
-@pytest.mark.parametrize("warm", [False, True])
+@pytest.mark.parametrize("warm", [slow(False), True])
 def test_processes_that_a_job_leaves_behind_end_with_it(tmp_path, warm):
     sweep = Sweep(tmp_path, "seed=0", ways={0: "rank"}, warm=warm).run()
     rank = int((sweep.run_of(0) / "rank").read_text())
@@ -63,7 +64,7 @@ def test_a_larger_budget_continues_and_a_smaller_one_finds_it_done(tmp_path):
     assert "already done" in Sweep(tmp_path, "seed=0").run().output
 
 
-@pytest.mark.parametrize("jobs", [1, 3])
+@pytest.mark.parametrize("jobs", [slow(1), 3])
 def test_stage_two_runs_after_its_own_stage_one(tmp_path, jobs):
     ways = {0: "short", 1: "kill", 2: "diverge"}
     sweep = Sweep(tmp_path, "stage=two,one", "seed=0,1,2", f"jobs={jobs}", ways=ways).run()

@@ -9,6 +9,7 @@ import pytest
 
 from hydra_plugins.isolated_launcher.warm import SUPPORTED
 from launcher_support import Sweep, alive, until
+from support import slow
 
 SLOW = {0: "slow", 1: "slow"}
 
@@ -26,7 +27,7 @@ def running(sweep: Sweep) -> list[int]:
 
 @pytest.mark.parametrize(
     ("number", "warm"),
-    [(signal.SIGINT, False), (signal.SIGTERM, False), (signal.SIGHUP, False), (signal.SIGTERM, True), (signal.SIGHUP, True)],
+    [(signal.SIGINT, False), slow(signal.SIGTERM, False), slow(signal.SIGHUP, False), (signal.SIGTERM, True), slow(signal.SIGHUP, True)],
 )  # fmt: skip
 def test_a_signal_ends_the_jobs_which_save_first_and_the_same_command_goes_on(tmp_path, number, warm):
     sweep = Sweep(tmp_path, "seed=0,1,2", "jobs=2", ways=SLOW, warm=warm)
@@ -43,7 +44,7 @@ def test_a_signal_ends_the_jobs_which_save_first_and_the_same_command_goes_on(tm
         assert again.code == 0 and again.states() == ["done"] * 3
 
 
-@pytest.mark.parametrize("warm", [False, True])
+@pytest.mark.parametrize("warm", [slow(False), True])
 def test_a_second_signal_kills_jobs_that_do_not_end(tmp_path, warm):
     sweep = Sweep(tmp_path, "seed=0,1", "jobs=2", ways={0: "slow", 1: "deaf"}, warm=warm)
     launcher = sweep.start()
@@ -59,7 +60,7 @@ def test_a_second_signal_kills_jobs_that_do_not_end(tmp_path, warm):
     assert not alive(sweep.status(1)["pid"])
 
 
-@pytest.mark.parametrize("warm", [False, True])
+@pytest.mark.parametrize("warm", [slow(False), True])
 def test_jobs_save_and_end_when_their_launcher_is_killed(tmp_path, warm):
     sweep = Sweep(tmp_path, "seed=0,1", "jobs=2", ways=SLOW, warm=warm)
     launcher = sweep.start()

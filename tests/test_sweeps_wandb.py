@@ -77,6 +77,7 @@ def test_the_grid_is_the_six_variants_each_once_a_seed(name, stage):
     assert {config.study for config in configs} == {"six_variants"}  # Stage II finds its Stage I there
 
 
+@pytest.mark.slow
 def test_any_two_choices_of_the_random_sweep_go_together():
     sweep = read("random")
     points = list(every_pair(sweep))

@@ -19,6 +19,7 @@ from stackgan.evaluation.feature_store import CHUNK, FeatureStore, content_key
 from stackgan.evaluation.inception_score import inception_score_of
 from stackgan.evaluation.kernel_distance import kernel_distance_of
 from stackgan.evaluation.subjects import find_pictures
+from support import slow
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +59,7 @@ def children(pid):
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds the workers through Linux's /proc")
-@pytest.mark.parametrize("devices", [1, 2])
+@pytest.mark.parametrize("devices", [1, slow(2)])
 def test_a_pass_killed_with_sigkill_goes_on_from_its_chunks(tmp_path, undisturbed, devices):
     job = subprocess.Popen([sys.executable, extraction_job.__file__, str(tmp_path), str(devices), "0.1"])
     wait_for(lambda: list(tmp_path.glob("features/*/*.safetensors")))

@@ -12,6 +12,7 @@ from torchmetrics.image.inception import InceptionScore
 
 from stackgan.evaluation.feature_networks import FeatureNetwork
 from stackgan.evaluation.inception_score import SeededInceptionScore, inception_score_of
+from support import slow
 
 CPU = torch.device("cpu")
 
@@ -149,9 +150,7 @@ def score_on_rank(rank, world_size, folder):
     dist.destroy_process_group()
 
 
-@pytest.mark.parametrize(
-    "world_size", [pytest.param(2, marks=pytest.mark.slow), 3]
-)  # 50 pictures: 3 ranks have unequal shares, and numbers of batches
+@pytest.mark.parametrize("world_size", [slow(2), 3])  # 50 pictures: 3 ranks have unequal shares, and numbers of batches
 def test_several_ranks_score_all_their_pictures(tmp_path, world_size):
     mp.spawn(score_on_rank, (world_size, str(tmp_path)), nprocs=world_size)
     alone = inception_score(

@@ -69,6 +69,7 @@ const wait = () => new Promise((done) => setTimeout(done, 100));
 const pictures = (row) => [...row.querySelectorAll('.cell')].map((cell) => cell.style.backgroundImage);
 const cells = () => [...document.querySelectorAll('.board tbody tr')].map(pictures);
 const names = () => [...document.querySelectorAll('.board tbody th a')].map((link) => link.textContent);
+for (let i = 0; i < 50 && !document.querySelector('figure:not([hidden])'); i++) await wait();  // a busy machine draws late
 await wait();
 """
 

@@ -45,6 +45,7 @@ def accuracy(encoder):
     return (scores.argmax(1) == test_targets).mean()
 
 
+@pytest.mark.slow
 def test_they_keep_which_part_has_which_colour_where_the_sentence_vector_does_not(encoders):
     sentence, tokens = (accuracy(encoder) for encoder in encoders)
     assert tokens > sentence + 0.1, (sentence, tokens)

@@ -35,11 +35,8 @@ def curves(config):
     return torch.tensor(recorder.rows)
 
 
-@pytest.mark.parametrize(
-    "overrides",
-    [[], pytest.param(["norm=group", "loss=hinge"], marks=pytest.mark.slow)],
-    ids=lambda value: " ".join(value) or "base",
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("overrides", [[], ["norm=group", "loss=hinge"]], ids=lambda value: " ".join(value) or "base")
 def test_loss_curves_of_bfloat16_lie_within_the_spread_of_seeds(tiny, overrides):
     exact, other_seed, rounded = (
         curves(tiny(*overrides, f"trainer.precision={precision}", f"seed={seed}"))

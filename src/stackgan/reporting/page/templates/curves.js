@@ -40,7 +40,7 @@ function nearest(sorted, value) {
 class Chart {
   constructor(chart, parent) {
     this.chart = chart;
-    this.figure = make("figure", { className: "chart" }, parent);
+    this.figure = make("figure", { className: "chart", hidden: true }, parent);  // until it is drawn
     const caption = make("figcaption", { textContent: `${chart.title} ` }, this.figure);
     this.about = make("span", {}, caption);
     this.svg = draw("svg", { tabindex: 0, role: "img", "aria-label": `${chart.title} ${chart.about}` }, this.figure);
