@@ -83,6 +83,7 @@ def test_every_choice_composes(option):
         (["loss=wgan_gp", "norm=layer", "loss.clip=0.01"], ["loss.clip", "loss.penalty=gradient"]),
         (["loss=hinge", "loss.label_smoothing=0.1"], ["loss.label_smoothing", "hinge"]),
         (["loss.mismatch=image", "loss.wrong_texts=3"], ["loss.wrong_texts", "loss.mismatch=text"]),
+        (["data.test_classes=[1]", "data.split=all"], ["data.test_classes", "data.split=class"]),
         (["loss.name=hing"], ["loss.name=hing", "hinge"]),
         (["norm.generator=batchnorm"], ["norm.generator=batchnorm", "conditional_batch"]),
         (["dropout.rate=1.0"], ["dropout.rate=1.0"]),

@@ -20,7 +20,8 @@ def test_what_does_not_change_the_function_learned_leaves_the_signature(override
 @pytest.mark.parametrize(
     "override",
     ["loss=wgan", "optim.beta1=0.9", "seed=1", "norm=none", "dropout=on", "lr=x10", "trainer.precision=32-true", "stage=two",
-     "data.split=image", "data.images_per_class=3", "text=attributes", "scale.one.batch_size=32", "variant=recipe"],
+     "data.split=image", "data.test_classes=[8,9]", "data.images_per_class=3", "text=attributes", "scale.one.batch_size=32",
+     "variant=recipe"],
 )  # fmt: skip
 def test_what_changes_it_changes_the_signature(override):
     assert run_signature(composed(override)) != BASE

@@ -28,6 +28,7 @@ class Data:
     archive: str | None = None
     download: bool = False
     split: str = "class"  # class | image | all
+    test_classes: list[int] = field(default_factory=list)
     captions: str = "auto"  # auto | text | attributes
     classes: int = 200
     images_per_class: int = 20
@@ -405,6 +406,8 @@ def _check_sources(config: Config) -> None:
         raise UserError(
             "data=cub needs data.root=<CUB_200_2011 folder>, data.archive=<CUB_200_2011.tgz> or data.download=true."
         )
+    if config.data.test_classes and (config.data.split != "class" or config.data.name not in ("birds", "cub")):
+        raise UserError("data.test_classes belongs to data.split=class of data=birds or data=cub.")
     if config.text.name == "precomputed" and not config.text.embeddings:
         raise UserError(
             "text=precomputed needs text.embeddings=<folder with train/ and test/ of the StackGAN release>."

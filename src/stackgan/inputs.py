@@ -46,7 +46,16 @@ def prepare_store(config: Config) -> ImageStore:
     split, captions = cast(SplitRule, data.split), cast(CaptionRule, data.captions)
     if data.name == "emoji":
         return prepare_emoji(cache, size, split=split, side=data.picture_size, resample=resample)
-    return prepare_cub(cub_root(config), cache, size, split=split, captions=captions, resample=resample, name=data.name)
+    return prepare_cub(
+        cub_root(config),
+        cache,
+        size,
+        split=split,
+        captions=captions,
+        resample=resample,
+        name=data.name,
+        test_classes=data.test_classes,
+    )
 
 
 def cub_root(config: Config) -> Path:

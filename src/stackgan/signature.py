@@ -39,6 +39,8 @@ def identity(config: Config, stage_one_hash: str | None = None) -> dict[str, Any
     del values["scale"][other]
     for key in ("images", "epochs"):
         del values["scale"][config.stage.name][key]
+    if not config.data.test_classes:
+        del values["data"]["test_classes"]  # runs from before it existed are still the same runs
     place = config.data.root or config.data.archive
     values["data"]["place"] = Path(place).name if place else None  # which data set, wherever it lies
     values["stage_one"] = stage_one_hash

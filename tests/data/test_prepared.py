@@ -54,8 +54,9 @@ def test_another_question_is_another_answer(make_cub, tmp_path):
     root = make_cub()
     stores = [prepare_cub(root, tmp_path / "cache", 16, split=split) for split in ("class", "image", "all")]
     stores.append(prepare_cub(root, tmp_path / "cache", 16, resample="bicubic"))
+    stores.append(prepare_cub(root, tmp_path / "cache", 16, test_classes=[2]))
     stores.append(prepare_cub(root, tmp_path / "cache", 16, name="birds"))
-    assert len({s.directory for s in stores}) == 5
+    assert len({s.directory for s in stores}) == 6
     assert stores[-1].source == "birds"
 
 

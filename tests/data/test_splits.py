@@ -43,6 +43,22 @@ def test_with_two_training_classes_a_tenth_of_the_pictures_validates():
     assert split_by_class(names_of(class_ids), class_ids)[0] == splits
 
 
+def test_test_classes_of_ones_own_take_the_place_of_stackgans():
+    class_ids = [c for c in range(1, 11) for _ in range(2)]
+    splits, notes = split_by_class(names_of(class_ids), class_ids, [8, 9])
+    assert {c for c, s in zip(class_ids, splits, strict=True) if s == "test"} == {8, 9}
+    assert {c for c, s in zip(class_ids, splits, strict=True) if s == "validation"} == {10}
+    assert notes == []
+
+
+@pytest.mark.parametrize(
+    ("chosen", "words"), [([8, 12], r"data\.test_classes=\[12\].*1 to 10"), (range(1, 11), "nothing is left")]
+)
+def test_test_classes_that_do_not_exist_or_leave_nothing_are_refused(chosen, words):
+    with pytest.raises(UserError, match=words):
+        split_by_class(names_of(range(1, 11)), [*range(1, 11)], chosen)
+
+
 def test_only_validation_classes_still_leave_something_to_train_on():
     splits, _ = split_by_class(names_of([10] * 30), [10] * 30)
     assert "train" in splits and "validation" in splits

@@ -1,6 +1,7 @@
 """CUB-200-2011 (Wah et al. 2011) in its official layout, complete or a subset, captioned by Reed et al. 2016."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -30,7 +31,14 @@ class CubTable:
     class_names: dict[int, str]  # "001.Black_footed_Albatross"
 
 
-def read_cub(root: Path, *, split: SplitRule = "class", captions: CaptionRule = "auto", name: str = "cub") -> Source:
+def read_cub(
+    root: Path,
+    *,
+    split: SplitRule = "class",
+    captions: CaptionRule = "auto",
+    name: str = "cub",
+    test_classes: Sequence[int] = (),
+) -> Source:
     """Read the data set at `root` (the folder with images.txt, or the folder that holds CUB_200_2011/).
 
     Args:
@@ -39,13 +47,14 @@ def read_cub(root: Path, *, split: SplitRule = "class", captions: CaptionRule = 
         captions: "text" takes Reed's captions from text/ or text_c10/ (`<class>/<image>.txt`, one a line; in the root
             or beside it), "attributes" writes ten a picture from its attributes, "auto" does so where there is no text.
         name: of the source; painted birds, which have this layout, are "birds".
+        test_classes: of split "class", instead of StackGAN's 50.
 
     Raises:
         UserError: a file of the layout, a photograph or the captions are missing, or a line cannot be read.
     """
     table = read_cub_table(root)
     paths = _photographs(table)
-    splits, notes = _splits(table, split)
+    splits, notes = _splits(table, split, test_classes)
     attributes = read_attributes(table.root, table.image_ids, table.class_ids)
     texts, caption_notes = _captions(table, captions, attributes.values, attributes.names)
     records = tuple(
@@ -162,9 +171,9 @@ def _photographs(table: CubTable) -> list[Path]:
     return [folder / name for name in table.names]
 
 
-def _splits(table: CubTable, rule: SplitRule) -> tuple[list[Split], list[str]]:
+def _splits(table: CubTable, rule: SplitRule, test_classes: Sequence[int]) -> tuple[list[Split], list[str]]:
     if rule == "class":
-        return split_by_class(table.names, table.class_ids)
+        return split_by_class(table.names, table.class_ids, test_classes)
     if rule == "image":
         return split_by_image(table.names, table.official_train), []
     return ["train"] * len(table.names), ["Every picture trains; validation and test mean the same pictures."]

@@ -7,7 +7,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -30,12 +30,13 @@ def prepare_cub(
     captions: CaptionRule = "auto",
     resample: Resample = "bilinear",
     name: str = "cub",
+    test_classes: Sequence[int] = (),
 ) -> ImageStore:
     """The store of a data set in CUB's layout, for training at `image_size` px. See `read_cub` and `build_store`."""
     return _prepare(
-        lambda: read_cub(root, split=split, captions=captions, name=name),
+        lambda: read_cub(root, split=split, captions=captions, name=name, test_classes=test_classes),
         cub_files(root),
-        ("cub", split, captions, name),
+        ("cub", split, captions, name, *map(str, test_classes)),
         cache,
         store_side(image_size),
         resample,

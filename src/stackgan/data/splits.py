@@ -20,23 +20,33 @@ def class_list(name: Literal["cub_test", "cub_validation"]) -> frozenset[int]:
     return frozenset(int(line) for line in (Path(__file__).parent / "class_splits" / f"{name}.txt").read_text().split())
 
 
-def split_by_class(names: Sequence[str], class_ids: Sequence[int]) -> tuple[list[Split], list[str]]:
+def split_by_class(
+    names: Sequence[str], class_ids: Sequence[int], test_classes: Sequence[int] = ()
+) -> tuple[list[Split], list[str]]:
     """StackGAN's class-disjoint split, with validation classes taken out of its training classes.
+
+    `test_classes` are tested on instead of StackGAN's 50; of a part of CUB those can be most.
 
     A data set without any of the 20 validation classes gives its last training class, if it has at least three, else a
     tenth of its training pictures (by hash of the name).
 
     Returns:
         The split of each picture, and plain sentences about what was fallen back to.
+
+    Raises:
+        UserError: a test class does not exist, or no class is left to train on.
     """
-    test, validation = class_list("cub_test"), class_list("cub_validation")
+    test, validation = frozenset(test_classes) or class_list("cub_test"), class_list("cub_validation")
     present = sorted(set(class_ids))
+    unknown = sorted(set(test_classes).difference(present))
+    if unknown:
+        raise UserError(f"data.test_classes={unknown}: this data set's classes are {present[0]} to {present[-1]}.")
     training = [c for c in present if c not in test]
     notes = []
     if not training:
         raise UserError(
-            f"data.split=class: all {len(present)} classes of this data set are test classes of StackGAN's split, so "
-            "nothing is left to train on; use data.split=image or data.split=all."
+            f"data.split=class: all {len(present)} classes of this data set are test classes, so nothing is left to "
+            "train on; use data.test_classes, data.split=image or data.split=all."
         )
     if len(training) == len(present):
         notes.append("No class of StackGAN's 50 test classes is here: the test split is empty.")
