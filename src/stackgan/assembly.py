@@ -44,10 +44,19 @@ def image_budget(config: Config, training_images: int) -> int:
     return math.ceil(images / scale.batch_size) * scale.batch_size
 
 
-def build_module(config: Config, inputs: Inputs, budget: int, stage_one: TextToImage | None) -> TextToImageGAN:
-    """The LightningModule of the configured stage; `stage_one` is what Stage II stands on."""
+def build_module(
+    config: Config, inputs: Inputs, budget: int, stage_one: TextToImage | None, whitener: TextWhitener | None = None
+) -> TextToImageGAN:
+    """The LightningModule of the configured stage.
+
+    Args:
+        stage_one: what Stage II stands on; its whitener is Stage II's too.
+        whitener: Stage I's; None: fitted to this run's captions.
+    """
     scale = stage_scale(config)
-    whitener = build_whitener(config, inputs) if stage_one is None else stage_one.whitener
+    if stage_one is not None:
+        whitener = stage_one.whitener
+    whitener = whitener or build_whitener(config, inputs)
     common: dict[str, Any] = {
         "text_dim": whitener.dim,
         "image_size": scale.image_size,

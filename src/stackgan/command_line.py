@@ -20,6 +20,7 @@ FAILED, BAD_INPUT = 1, 2
 EXTRA = "pip install -c requirements/constraints.txt -e '.[sweep]'"
 PATHS = (
     "stage_one",
+    "start_from",
     "data.root",
     "data.archive",
     "data.cache",

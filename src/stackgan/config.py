@@ -222,6 +222,7 @@ class Config:
     health: Health = field(default_factory=Health)
     variant: str | None = None
     stage_one: str = "auto"
+    start_from: str | None = None
     images: int | None = None
     epochs: int | None = None
     seed: int = 0

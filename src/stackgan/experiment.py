@@ -30,7 +30,7 @@ from stackgan.evaluation.record import ProtocolRecord
 from stackgan.health.monitor import HealthMonitor, Reporter
 from stackgan.health.probe import Probe
 from stackgan.inputs import Inputs, prepare_inputs
-from stackgan.networks.text_to_image import TextToImage
+from stackgan.networks.text_to_image import TextToImage, TextWhitener
 from stackgan.process import is_first_rank, prepare_process, say
 from stackgan.reporting.samples import SampleGrids
 from stackgan.run_directory import (
@@ -46,9 +46,19 @@ from stackgan.run_directory import (
 )
 from stackgan.training.bundle import GeneratorBundle, load_bundle
 from stackgan.training.callbacks import Diverged, Progress, TrainingLog
-from stackgan.training.checkpoint import LAST, Found, RollBack, newest_checkpoint, refuse_other_run, restore
+from stackgan.training.checkpoint import (
+    LAST,
+    Found,
+    RollBack,
+    newest_checkpoint,
+    refuse_other_run,
+    restore,
+    start_from,
+    whitened_components,
+)
 from stackgan.training.live_status import LiveStatus
 from stackgan.training.loggers import MetricsCsv, wandb_logger
+from stackgan.training.module import TextToImageGAN
 from stackgan.training.preemption import Preempted, StopRequest, end_with_parent
 from stackgan.training.saving import Checkpoints, SavePlan
 from stackgan.training.wandb_summary import send_summary
@@ -115,7 +125,7 @@ class Experiment:
     def run(self) -> int:
         """Train and leave the folder complete; how it ended is recorded before it is told. Returns the exit code."""
         pl.seed_everything(self.config.seed, verbose=False)
-        self.module = build_module(self.config, self.inputs, self.budget, self._stage_one())
+        self.module = self._build()
         with self.stop:
             try:
                 self._train(self._resume())
@@ -162,6 +172,18 @@ class Experiment:
             )
         return bundle.sampler
 
+    def _build(self) -> TextToImageGAN:
+        """The module of this run, with random weights or with those of the run it starts from."""
+        if self.place.start is None:
+            return build_module(self.config, self.inputs, self.budget, self._stage_one())
+        found = newest_checkpoint(self.place.start / "checkpoints")
+        if found is None:
+            raise UserError(f"start_from={self.place.start} has no checkpoint any more: checkpoints/{LAST} is missing.")
+        whitener = TextWhitener(self.inputs.table.dim, whitened_components(found.checkpoint))
+        module = build_module(self.config, self.inputs, self.budget, self._stage_one(), whitener)
+        start_from(module, found.checkpoint, self.identity)
+        return module
+
     def _resume(self) -> Found | None:
         """Where to go on: the newest checkpoint, now in the module, or None for a start. Raises UserError where it must not be used."""
         found = newest_checkpoint(self.checkpoints)
@@ -176,6 +198,8 @@ class Experiment:
             self.event(images, "went on from the checkpoint")
         elif self.before is not None and self.before.images:
             self.event(0, f"started again: the session before reached {self.before.images:,} images and saved none")
+        elif self.place.start is not None:
+            self.event(0, f"started from {self.place.start}")
         return found
 
     @rank_zero_only

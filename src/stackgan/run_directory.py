@@ -164,6 +164,19 @@ def find_stage_one(config: Config) -> Path:
     )
 
 
+def find_start(config: Config) -> Path | None:
+    """The finished run whose weights this one starts with, or None. Raises UserError where `start_from` names no such run."""
+    if config.start_from is None:
+        return None
+    run = Path(config.start_from)
+    status = read_status(run)
+    if status is None:
+        raise UserError(f"start_from={run} is no run folder: it has no status.json.")
+    if status.state != "done":
+        raise UserError(f"start_from={run} is {status.state} after {status.images:,} images; finish that run first.")
+    return run
+
+
 def study_directory(config: Config) -> Path:
     """outputs/<study>; single runs live in outputs/runs."""
     return Path(config.outputs) / (config.study or "runs")
@@ -171,11 +184,12 @@ def study_directory(config: Config) -> Path:
 
 @dataclass(frozen=True)
 class RunPlace:
-    """A run's folder, its signature and what it is of, and (Stage II) the Stage-I run below it."""
+    """A run's folder, its signature and what it is of, the Stage-I run below it (Stage II), and the run it starts from."""
 
     folder: Path
     signature: str
     stage_one: Path | None
+    start: Path | None
     identity: dict[str, Any]
 
 
@@ -187,4 +201,4 @@ def locate_run(config: Config, overrides: Sequence[str]) -> RunPlace:
     study = study_directory(config)
     existing = sorted(study.glob(f"*-{signature}"))
     folder = existing[0] if existing else study / f"{run_name(config, overrides)}-{signature}"
-    return RunPlace(folder, signature, stage_one, which)
+    return RunPlace(folder, signature, stage_one, find_start(config), which)

@@ -39,8 +39,11 @@ def identity(config: Config, stage_one_hash: str | None = None) -> dict[str, Any
     del values["scale"][other]
     for key in ("images", "epochs"):
         del values["scale"][config.stage.name][key]
-    if not config.data.test_classes:
-        del values["data"]["test_classes"]  # runs from before it existed are still the same runs
+    # a run's folder is named by its signature, wherever it lies
+    values["start_from"] = Path(config.start_from).name if config.start_from else None
+    for settings, key in (values["data"], "test_classes"), (values, "start_from"):
+        if not settings[key]:
+            del settings[key]  # runs from before it existed are still the same runs
     place = config.data.root or config.data.archive
     values["data"]["place"] = Path(place).name if place else None  # which data set, wherever it lies
     values["stage_one"] = stage_one_hash
@@ -82,7 +85,7 @@ def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 def stage_one_signature(config: Config) -> str:
     """The signature of the run that `stage_one=auto` means: the same configuration and seed at stage=one."""
     parent = deepcopy(config)
-    parent.stage.name = "one"
+    parent.stage.name, parent.start_from = "one", None  # another run's Stage II is no start for Stage I
     return run_signature(parent)
 
 
@@ -97,6 +100,8 @@ def run_name(config: Config, overrides: Sequence[str], conf: Path = PROJECT / "c
     parts = [config.variant] if config.variant else []
     for override in sorted(overrides, key=lambda text: "." in text.partition("=")[0]):  # choices first: they say most
         key, _, value = override.lstrip("+~").partition("=")
+        if key == "start_from":
+            value = Path(value).name
         if _shows(key) and chosen.get(key) != value:
             parts.append(f"{key}={value}")
     name = ",".join(parts) or "base"
@@ -105,7 +110,7 @@ def run_name(config: Config, overrides: Sequence[str], conf: Path = PROJECT / "c
 
 def _shows(key: str) -> bool:
     group, _, rest = key.partition(".")
-    if group == "seed":
+    if group in ("seed", "start_from"):
         return True
     if group == "trainer":
         return rest == "precision"

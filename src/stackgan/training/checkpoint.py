@@ -145,6 +145,47 @@ def restore(module: TextToImageGAN, checkpoint: Checkpoint) -> None:
     module.extra = dict(checkpoint["extra"])
 
 
+def start_from(module: TextToImageGAN, checkpoint: Checkpoint, identity: dict[str, Any]) -> None:
+    """The networks and the averaged generator of another run (transfer learning: Wang et al. 2018, arXiv 1805.01677).
+
+    Stage I takes the other's whitener along, whose components its networks have learned to read. Progress, optimizers and, below
+    Stage II, the frozen Stage I stay the module's own.
+
+    Args:
+        module: freshly built, its whitener of the size that `whitened_components` says.
+        identity: of this run.
+
+    Raises:
+        UserError: the other run is of another stage, text encoder or shape.
+    """
+    other, stage = checkpoint["identity"], identity["stage"]["name"]
+    if other["stage"]["name"] != stage:
+        raise UserError(
+            f"start_from: that run trained stage={other['stage']['name']}, and this one trains stage={stage}."
+        )
+    if other["fingerprint"]["text"] != identity["fingerprint"]["text"]:
+        raise UserError(
+            f"start_from: that run has text={other['text']['name']}, whose embeddings this run's text=... does not make."
+        )
+    parts = {"generator", "discriminator", "average"} | ({"whitener"} if stage == "one" else set())
+    taken = {key: value for key, value in checkpoint["module"].items() if key.split(".")[0] in parts}
+    own = {key: value for key, value in module.state_dict().items() if key.split(".")[0] not in parts}
+    try:
+        module.load_state_dict(taken | own)
+    except RuntimeError as error:
+        groups = ("arch", "norm", "scale")
+        changed = differences({key: other[key] for key in groups}, {key: identity[key] for key in groups})
+        raise UserError(
+            f"start_from: that run has other networks ({', '.join(changed)}); give its settings."
+        ) from error
+
+
+def whitened_components(checkpoint: Checkpoint) -> int | None:
+    """How many components of the text its run's networks read; None: the embedding as it is."""
+    basis = checkpoint["module"].get("whitener.basis")
+    return None if basis is None else basis.shape[1]
+
+
 def random_state(device: torch.device) -> dict[str, Any]:
     """The state of every global generator that training may draw from, as plain data."""
     version, words, gauss = random.getstate()
