@@ -179,6 +179,8 @@ class Experiment:
         found = newest_checkpoint(self.place.start / "checkpoints")
         if found is None:
             raise UserError(f"start_from={self.place.start} has no checkpoint any more: checkpoints/{LAST} is missing.")
+        for note in found.notes:
+            say(f"warning: {note} Starting from {found.path.name}.")
         whitener = TextWhitener(self.inputs.table.dim, whitened_components(found.checkpoint))
         module = build_module(self.config, self.inputs, self.budget, self._stage_one(), whitener)
         start_from(module, found.checkpoint, self.identity)

@@ -101,7 +101,7 @@ def run_name(config: Config, overrides: Sequence[str], conf: Path = PROJECT / "c
     for override in sorted(overrides, key=lambda text: "." in text.partition("=")[0]):  # choices first: they say most
         key, _, value = override.lstrip("+~").partition("=")
         if key == "start_from":
-            value = Path(value).name
+            value = Path(value.strip("'")).name  # quoted where it has a comma
         if _shows(key) and chosen.get(key) != value:
             parts.append(f"{key}={value}")
     name = ",".join(parts) or "base"

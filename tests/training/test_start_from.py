@@ -105,4 +105,4 @@ def test_where_it_starts_is_part_of_what_a_run_is_but_not_where_that_lies():
         for start in ([], ["start_from=/a/base-1"], ["start_from=/b/base-1/"], ["start_from=/a/base-2"])
     ]
     assert signatures[1] == signatures[2] and len(set(signatures)) == 3
-    assert run_name(composed(), ["start_from=/a/base-1"]) == "start_from=base-1"
+    assert run_name(composed(), ["start_from='/a/norm=none,loss=wgan-1'"]) == "start_from=norm=none,loss=wgan-1"
