@@ -103,6 +103,12 @@ def test_duplicates_are_counted_across_captions_and_never_between_pictures_of_th
     assert duplicate_rate(Pictures(twin, real)) == pytest.approx(2 / 24)
 
 
+def test_a_frame_that_only_the_real_pictures_have_is_the_data_sets_fault():
+    real = torch.cat([picture_with(6, 6)] * 4)
+    measured = measure_pictures(Pictures(torch.cat([picture_with(0, 0)] * 4)[None], real))
+    assert measured["white_border"] == (1, "generated 0%, real 100%")
+
+
 def test_real_pictures_without_any_difference_say_nothing():
     flat = torch.full((2, 2, 3, 16, 16), 0.5)
     assert all(

@@ -26,5 +26,6 @@ def measure_pictures(pictures: Pictures) -> dict[str, Measurement]:
         "black": Measurement(contrast, f"their mean brightness is {brightness(pictures):.2f} of 1"),
         "mode_collapse": Measurement(noise * (1 - duplicates), of_noise),
         "ignores_text": Measurement(captions, f"between noises it is {noise:.3g}"),
-        "white_border": Measurement(framed, f"{really:.0%} of the real ones have it too"),
+        # a framed data set is the fault itself; how cleanly the generator draws its frame varies
+        "white_border": Measurement(max(framed, really), f"generated {framed:.0%}, real {really:.0%}"),
     }

@@ -112,7 +112,7 @@ _RULES = (
     Rule(
         "white_border",
         "above",
-        "{value} of the pictures have a frame of one colour with a straight inner edge (threshold {threshold}; {detail}).",
+        "A share of {value} of the pictures has a frame of one colour with a straight inner edge (threshold {threshold}; {detail}).",
         "People crop their data inside the padding; a score of the uncropped pictures is also one of the frame.",
     ),
 )
