@@ -174,16 +174,17 @@ class Experiment:
 
     def _build(self) -> TextToImageGAN:
         """The module of this run, with random weights or with those of the run it starts from."""
-        if self.place.start is None:
+        if self.config.start_from is None:
             return build_module(self.config, self.inputs, self.budget, self._stage_one())
-        found = newest_checkpoint(self.place.start / "checkpoints")
+        found = newest_checkpoint((self.place.start or self.folder) / "checkpoints")
         if found is None:
             raise UserError(f"start_from={self.place.start} has no checkpoint any more: checkpoints/{LAST} is missing.")
         for note in found.notes:
             say(f"warning: {note} Starting from {found.path.name}.")
         whitener = TextWhitener(self.inputs.table.dim, whitened_components(found.checkpoint))
         module = build_module(self.config, self.inputs, self.budget, self._stage_one(), whitener)
-        start_from(module, found.checkpoint, self.identity)
+        if self.place.start is not None:
+            start_from(module, found.checkpoint, self.identity)
         return module
 
     def _resume(self) -> Found | None:

@@ -184,7 +184,7 @@ def study_directory(config: Config) -> Path:
 
 @dataclass(frozen=True)
 class RunPlace:
-    """A run's folder, its signature and what it is of, the Stage-I run below it (Stage II), and the run it starts from."""
+    """A run's folder, its signature and what it is of, the Stage-I run below it (Stage II), and the run it has yet to start from."""
 
     folder: Path
     signature: str
@@ -201,4 +201,8 @@ def locate_run(config: Config, overrides: Sequence[str]) -> RunPlace:
     study = study_directory(config)
     existing = sorted(study.glob(f"*-{signature}"))
     folder = existing[0] if existing else study / f"{run_name(config, overrides)}-{signature}"
-    return RunPlace(folder, signature, stage_one, find_start(config), which)
+    begun = any(
+        (folder / "checkpoints").glob("*.ckpt")
+    )  # it goes on from its own weights, and needs the others no more
+    start = None if begun else find_start(config)
+    return RunPlace(folder, signature, stage_one, start, which)
