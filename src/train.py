@@ -14,10 +14,12 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from stackgan.command_line import PATHS, run_script, user_errors
+from stackgan.cli.script import run_script, user_errors
+from stackgan.cli.spelling import TRAIN
 from stackgan.config import typed
 from stackgan.errors import UserError
 from stackgan.hosted import run_hosted
+from stackgan.run_lookup import name_runs
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="config")
@@ -30,10 +32,11 @@ def main(composed: DictConfig) -> dict[str, float]:
         config = typed(composed)
         if config.dry_run:
             raise UserError("dry_run=true lists the jobs of a sweep; add -m to list a single run as one.")
+        name_runs(config)
         from stackgan.experiment import run  # imports torch: only once the configuration is known to be good
 
         raise SystemExit(run(config, overrides))
 
 
 if __name__ == "__main__":
-    run_script(main, "config", __doc__, literal=PATHS)
+    run_script(main, TRAIN, __doc__)

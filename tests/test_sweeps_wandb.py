@@ -10,7 +10,7 @@ import yaml
 from hydra import compose, initialize_config_dir
 from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
 
-from stackgan.command_line import PATHS, quote_literal
+from stackgan.cli.spelling import TRAIN, spell
 from stackgan.config import PROJECT, Config, register, typed
 
 SWEEPS = {path.stem: path for path in sorted((PROJECT / "sweeps/wandb").glob("*.yaml"))}
@@ -35,7 +35,7 @@ def configurations(commands) -> Iterator[Config]:
     with initialize_config_dir(str(PROJECT / "conf"), version_base="1.3"):
         for command in commands:
             assert command[:3] == ["/usr/bin/env", "python", "src/train.py"]
-            yield typed(compose("config", [quote_literal(argument, PATHS) for argument in command[3:]]))
+            yield typed(compose("config", spell(command[3:], TRAIN)))
 
 
 def grid(sweep):

@@ -16,6 +16,7 @@ from stackgan.errors import UserError
 from stackgan.evaluation.during_training import ScorePlan, TrainingScores
 from stackgan.evaluation.feature_networks import build_feature_network
 from stackgan.health.monitor import HealthSettings
+from stackgan.health.verdicts import remedy_words
 from stackgan.inputs import Inputs
 from stackgan.losses.adversarial import AdversarialLoss
 from stackgan.losses.build import build_loss
@@ -157,9 +158,12 @@ def build_step_settings(config: Config, inputs: Inputs, budget: int) -> StepSett
 
 def build_health_settings(config: Config) -> HealthSettings:
     """Thresholds and policy of the health monitor."""
-    health = config.health
+    health, lr, loss = config.health, config.lr, config.loss
     return HealthSettings(
         thresholds=asdict(health.thresholds),
+        words=remedy_words(
+            lr.generator, lr.discriminator, loss.n_critic, loss.kl_weight, config.scale.discriminator_channels
+        ),
         policy=health.policy,
         acts_on=tuple(health.acts_on),
         every=health.every,

@@ -4,14 +4,17 @@ Nothing here imports torch, so `--help`, `--cfg job` and the check of a whole sw
 hold the values and say what they mean; this file holds the types, and `check` refuses what cannot work in one sentence.
 """
 
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, get_type_hints
 
+import yaml
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
+from stackgan.cli.hints import no_setting
 from stackgan.errors import UserError
 from stackgan.health.names import POLICIES, VERDICTS
 from stackgan.losses.names import LOSSES, PENALTIES
@@ -257,34 +260,65 @@ def typed(composed: DictConfig) -> Config:
     Hydra's own check lets `+typo=1` through; merging the plain values into the schema once more does not.
     Raises UserError with one sentence.
     """
-    try:
-        values = {key: value for key, value in composed.items() if key != "hydra"}
-        plain = OmegaConf.to_container(OmegaConf.create(values), resolve=True)
-        merged = OmegaConf.merge(OmegaConf.structured(Config), plain)
-        config = OmegaConf.to_object(merged)
-    except OmegaConfBaseException as error:
-        raise UserError(one_sentence(error)) from error
-    assert isinstance(config, Config)
+    config = as_schema(composed, Config)
     check(config)
     return config
+
+
+S = TypeVar("S")
+
+
+def as_schema(composed: DictConfig, schema: type[S]) -> S:
+    """A composed configuration, but for Hydra's own part, as a dataclass. Raises UserError where a key or a type is not the schema's."""
+    try:
+        plain = OmegaConf.to_container(composed)  # without its types, by which keys that were added with + would pass
+        assert isinstance(plain, dict)
+        plain.pop("hydra", None)
+        result = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), plain))
+    except OmegaConfBaseException as error:
+        raise UserError(one_sentence(error, schema)) from error
+    assert isinstance(result, schema)
+    return result
 
 
 def saved_config(run: Path) -> Config:
     """The configuration of a run, from its config.yaml. Raises UserError where there is none."""
     try:
-        values = OmegaConf.load(run / "config.yaml")
+        text = (run / "config.yaml").read_text(encoding="utf-8")
     except OSError as error:
         raise UserError(f"run={run} is no run folder: it has no config.yaml.") from error
-    assert isinstance(values, DictConfig)
-    return typed(values)
+    return typed(
+        DictConfig(yaml.safe_load(text.replace("${", "\\${")))
+    )  # it is resolved: what looks like a formula is text
 
 
-def one_sentence(error: OmegaConfBaseException) -> str:
-    """OmegaConf's message without its dump of types, led by the key it is about."""
-    first = str(error).splitlines()[0]
+def one_sentence(error: OmegaConfBaseException, schema: type = Config) -> str:
+    """OmegaConf's message without its dump of types, in words about the setting of `schema` that it is about."""
+    first, key = str(error).splitlines()[0], error.full_key
     if isinstance(error, ConfigKeyError):
-        return f"{error.full_key} is not a setting; --cfg job lists them all."
-    return f"{error.full_key}: {first}" if error.full_key and error.full_key not in first else first
+        return no_setting(str(key), setting_types(schema))
+    wrong = re.search(r"Value '(.*)' of type '.*' could not be converted to (\w+)", first)
+    if wrong and key:
+        return f"{key}={wrong[1]} is not {KINDS.get(wrong[2], wrong[2])}."
+    if "not Optional" in first or "Non optional field" in first:
+        return f"{key} needs a value; null is none."
+    return f"{key}: {first}" if key and key not in first else first
+
+
+KINDS = {"Integer": "a whole number", "Float": "a number", "Boolean": "true or false"}
+
+
+def setting_types(schema: type, prefix: str = "") -> dict[str, Any]:
+    """The type of each setting of a dataclass, by its dotted name."""
+    types: dict[str, Any] = {}
+    hints = get_type_hints(schema)
+    for each in fields(schema):
+        kind = hints[each.name]
+        if is_dataclass(kind):
+            types |= setting_types(kind, f"{prefix}{each.name}.")  # type: ignore[arg-type]
+        else:
+            types[prefix + each.name] = kind
+    return types
 
 
 CHOICES: dict[str, tuple[Any, ...]] = {
@@ -319,6 +353,7 @@ def check(config: Config) -> None:
     _check_choices(config)
     _check_numbers(config)
     _check_loss(config.loss, config.norm)
+    _check_study(config.study)
     _check_sources(config)
     _check_sizes(config)
     _check_devices(config.trainer, config.norm, stage_scale(config).batch_size)
@@ -386,6 +421,12 @@ def _check_loss(loss: Loss, norm: Norm) -> None:
         raise UserError(f"loss.label_smoothing belongs to loss=bce, not to loss.name={loss.name}.")
     if loss.mismatch == "image" and (loss.wrong_texts > 1 or loss.matching_discriminator or loss.matching_generator):
         raise UserError("loss.wrong_texts and loss.matching_* compare captions of one picture; use loss.mismatch=text.")
+
+
+def _check_study(study: str | None) -> None:
+    """Its folder lies below `outputs`."""
+    if study is not None and (not study.strip() or Path(study).is_absolute() or ".." in Path(study).parts):
+        raise UserError(f"study={study} must be a name, the folder's below outputs; another place is outputs=<folder>.")
 
 
 def _check_sizes(config: Config) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,9 +14,11 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import filter_overrides
 from omegaconf import DictConfig, open_dict
 
+from stackgan.cli.spelling import TRAIN, quoted, shown, spell_overrides
 from stackgan.config import Config, requested_budget, saved_config, stage_scale, typed
 from stackgan.errors import UserError
 from stackgan.run_directory import Status, locate_run, read_status
+from stackgan.run_lookup import name_runs
 from stackgan.signature import IGNORED, flat, run_name, run_signature, stage_one_signature
 
 LAUNCHER_KEYS = ("jobs", "on_failure", "dry_run")  # settings of the sweep, not of its jobs
@@ -131,28 +134,44 @@ def compose_jobs(
     jobs = []
     for number, given in enumerate(job_overrides, first):
         overrides = [override for override in given if override.partition("=")[0] not in LAUNCHER_KEYS]
+        overrides = spell_overrides(overrides, TRAIN, sweeps=False)
         composed = loader.load_sweep_config(master, overrides)
         with open_dict(composed):
             composed.hydra.job.id = composed.hydra.job.num = number
         HydraConfig.instance().set_config(composed)
         try:
             config = typed(composed)
-            jobs.append(Job(number, list(filter_overrides(overrides)), composed, config, budget=_budget(config)))
+            name_runs(config)
+            kept = _with_paths(list(filter_overrides(overrides)), config)
+            jobs.append(Job(number, kept, composed, config, budget=_budget(config)))
         except UserError as error:
             raise UserError(f"job {number} ({' '.join(given)}): {error}") from error
     for job in jobs:
         if job.config.study is None:
             study = study or study_name(jobs)
-            job.overrides.append(f"study='{study}'")
+            job.overrides.append(f"study={study}")
             job.composed.study = job.config.study = study
     return jobs
 
 
 def study_name(jobs: Sequence[Job]) -> str:
-    """A name from the choices that vary, the same for the same runs, whatever their budget: `loss,optim-1a2b3c4d`."""
+    """A name from the choices that vary, the same for the same runs, whatever their budget: `loss+optim-1a2b3c4d`.
+
+    It can be typed as it is: no character in it means anything to a shell or to Hydra.
+    """
     keys = dict.fromkeys(override.partition("=")[0] for job in jobs for override in varying(job, jobs))
     digest = hashlib.sha256(json.dumps(sorted(job.run for job in jobs)).encode()).hexdigest()[:8]
-    return f"{','.join(keys) or 'sweep'}-{digest}"
+    return f"{re.sub(r'[^A-Za-z0-9_.+-]', '_', '+'.join(keys))[:80] or 'sweep'}-{digest}"
+
+
+def _with_paths(overrides: Sequence[str], config: Config) -> list[str]:
+    """The overrides with paths for runs that were named in another way: `latest` may be another one when the job starts."""
+    found = {"stage_one": config.stage_one, "start_from": config.start_from}
+    keys = [override.partition("=")[0] for override in overrides]
+    return [
+        f"{key}={quoted(path)}" if (path := found.get(key)) is not None and path != "auto" else override
+        for key, override in zip(keys, overrides, strict=True)
+    ]
 
 
 def link(jobs: Sequence[Job], earlier: Sequence[Job]) -> None:
@@ -184,7 +203,7 @@ def varying(job: Job, jobs: Sequence[Job]) -> list[str]:
 
 def label(job: Job, jobs: Sequence[Job]) -> str:
     """A job in few words: the choices that set it apart from the others."""
-    return " ".join(varying(job, jobs)) or job.name
+    return " ".join(map(shown, varying(job, jobs))) or job.name
 
 
 def differences(jobs: Sequence[Job]) -> list[dict[str, Any]]:

@@ -29,6 +29,7 @@ class HealthSettings:
     """When verdicts are given and what follows; conf/health/default.yaml says what each number means."""
 
     thresholds: Mapping[str, float | None]
+    words: Mapping[str, str]  # of the remedies
     policy: str = "warn"  # warn | stop | rollback
     acts_on: tuple[str, ...] = ()
     every: int = 10_000
@@ -91,7 +92,7 @@ class HealthMonitor(pl.Callback):
     ) -> None:
         self.settings, self.rows, self.probe, self.checkpoints = settings, rows, probe, checkpoints
         self.budget, self.reporter = budget, reporter
-        self.ledger = Ledger(settings.thresholds, settings.warm_up, settings.patience)
+        self.ledger = Ledger(settings.thresholds, settings.warm_up, settings.patience, settings.words)
         self.runaway = Runaway()
 
     def on_train_start(self, trainer: pl.Trainer, module: TextToImageGAN) -> None:  # type: ignore[override]
