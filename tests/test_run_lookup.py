@@ -43,12 +43,12 @@ def test_a_run_has_several_names(outputs, name, place):
 
 
 def test_two_runs_of_one_signature_are_told_and_nothing_is_guessed(outputs):
-    with pytest.raises(UserError, match="2 runs.*other/base-11111111.*runs/base-11111111"):
+    with pytest.raises(UserError, match=r"2 runs.*other/base-11111111.*runs/base-11111111"):
         find_run("11111111", outputs, is_done)
 
 
 def test_latest_needs_a_finished_run(tmp_path):
-    with pytest.raises(UserError, match="run=latest: no run in .* is finished"):
+    with pytest.raises(UserError, match=r"run=latest: no run in .* is finished"):
         find_run("latest", tmp_path, is_done)
 
 
