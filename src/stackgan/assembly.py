@@ -151,6 +151,7 @@ def build_step_settings(config: Config, inputs: Inputs, budget: int) -> StepSett
         ema_half_life=config.scale.ema_half_life,
         augment=config.data.augment == "on" or (config.data.augment == "auto" and few),
         fresh_noise=config.arch.fresh_noise,
+        measure_health=config.health.policy != "off",
         accumulate=config.trainer.accumulate,
     )
 
@@ -173,11 +174,11 @@ def build_health_settings(config: Config) -> HealthSettings:
 def build_scores(config: Config, run: Path, inputs: Inputs, keep_best: Callable[[], None]) -> TrainingScores:
     """The scores while the run goes on and at its end."""
     evaluation = config.evaluation
-    network = build_feature_network(evaluation.network, evaluation.inception_weights)
     plan = ScorePlan(
         evaluation.every, evaluation.samples, evaluation.final_samples,
         evaluation.splits, evaluation.batch_size, evaluation.seed,
     )  # fmt: skip
+    network = build_feature_network(evaluation.network, evaluation.inception_weights) if plan.scores else None
     return TrainingScores(run, inputs.store, inputs.table, network, plan, keep_best)
 
 
