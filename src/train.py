@@ -9,6 +9,8 @@ python src/train.py sweep=six_variants dry_run=true       what it would do
 python src/train.py --cfg job                             show the configuration; --help lists the choices
 """
 
+import warnings
+
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
@@ -38,4 +40,8 @@ def main(composed: DictConfig) -> dict[str, float]:
 
 
 if __name__ == "__main__":
+    # Hydra's, of conf/hydra/launcher/submitit_*.yaml, which are meant to take the place of the plugin's own
+    warnings.filterwarnings(
+        "ignore", message=r"\s*'hydra/launcher/submitit_\w+' is validated against ConfigStore schema"
+    )
     run_script(main, "config", __doc__, literal=PATHS)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from stackgan.config import Config, Evaluation
+from stackgan.config import Config, Evaluation, Trainer
 from stackgan.data.files import check_writable
 from stackgan.errors import UserError
 from stackgan.evaluation.weight_files import find_lpips, official_or_packaged
@@ -118,9 +118,13 @@ def _evaluation_needs(evaluation: Evaluation) -> Iterator[Need]:
         yield Need(find_lpips, ("alex",))
 
 
+def asks_for_gpus(trainer: Trainer) -> bool:
+    """Whether it matters which GPUs there are: one device of whichever kind there always is."""
+    return trainer.accelerator == "gpu" or (trainer.accelerator == "auto" and trainer.devices > 1)
+
+
 def _gpu_needs(config: Config, gpus: Sequence[str] | None) -> Iterator[Need]:
-    """One device of whichever kind is always there."""
     trainer = config.trainer
-    if trainer.accelerator == "gpu" or (trainer.accelerator == "auto" and trainer.devices > 1):
+    if asks_for_gpus(trainer):
         found = tuple(usable_gpus() if gpus is None else gpus)
         yield Need(check_gpus, (trainer.accelerator, trainer.devices, found))

@@ -141,7 +141,7 @@ def compose_jobs(
     Args:
         first: number of the first job.
         study: name for a sweep that has none; None makes one from the choices that vary.
-        gpus: hydra.launcher.gpus, of which `trainer.devices=auto` takes all.
+        gpus: hydra.launcher.gpus, of which `trainer.devices=auto` takes all; None: the jobs run where nobody here can count them.
     """
     jobs = []
     counts: dict[str, int] = {}
@@ -154,6 +154,10 @@ def compose_jobs(
         try:
             trainer = composed.trainer
             if trainer.devices in ALL:
+                if gpus is None:
+                    raise UserError(
+                        f"trainer.devices={trainer.devices} cannot be counted here, before the jobs are on their nodes; give a number."
+                    )
                 if trainer.accelerator not in counts:
                     counts[trainer.accelerator] = device_count(trainer.devices, trainer.accelerator, gpus)
                 trainer.devices = counts[trainer.accelerator]

@@ -31,7 +31,7 @@ from stackgan.config import ON_FAILURE, Config
 from stackgan.data.files import check_writable
 from stackgan.errors import UserError
 from stackgan.gpus import find_gpus, usable_gpus
-from stackgan.preflight import Need, check_needs, check_objective
+from stackgan.preflight import Need, asks_for_gpus, check_needs, check_objective
 from stackgan.run_directory import BY_VERDICT, lock_run
 
 
@@ -113,7 +113,7 @@ class IsolatedLauncher(Launcher):
         gpus: list[list[str]] = []  # asked for once, and only if a job needs to know
 
         def check(config: Config) -> None:
-            if config.trainer.accelerator != "cpu" and not gpus:
+            if asks_for_gpus(config.trainer) and not gpus:
                 gpus.append(usable_gpus(self.gpus))
             check_needs(config, gpus[0] if gpus else [], met)
             if self.objective is not None:
@@ -138,7 +138,7 @@ class IsolatedLauncher(Launcher):
             pool.run(jobs)
             display.say(self.study.summary(jobs))
         stopped = self.on_failure == "stop" and any(job.state == "failed" for job in jobs)
-        code = PREEMPTED if pool.interrupted else _exit_code(jobs)
+        code = PREEMPTED if pool.interrupted else exit_code(jobs)
         if pool.interrupted or stopped or (code != DONE and self._asked_once()):
             sys.exit(code)
 
@@ -194,7 +194,7 @@ class SweeperRecord:
                     path.rmdir()
 
 
-def _exit_code(jobs: Sequence[Job]) -> int:
+def exit_code(jobs: Sequence[Job]) -> int:
     """0 where every row of the study has its result: nothing would be left for the same command to do."""
     if any(job.state == "failed" for job in jobs):
         return FAILED
