@@ -254,3 +254,13 @@ def test_a_person_sees_one_sentence_before_torch_is_imported(tmp_path):
     assert result.returncode == 2 and result.stdout.strip() == "False"
     assert result.stderr.strip().startswith("trainer.accelerator=gpu needs a GPU") and not list(tmp_path.iterdir())
     assert script("train.py", *settings).returncode == 2
+
+
+def test_a_gpu_that_is_named_and_not_there_is_one_sentence_too(monkeypatch):
+    from stackgan.assembly import build_trainer
+
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "97")
+    config = composed(*QUIET, "text=attributes", "evaluation=off", "trainer=gpu")
+    check_needs(config)
+    with pytest.raises(UserError, match=r"trainer\.accelerator=gpu trainer\.devices=1: .*gpu"):
+        build_trainer(config, [], [])

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from stackgan.config import Config, Trainer, requested_budget, stage_scale
 from stackgan.data.batches import BatchStream
@@ -204,8 +205,20 @@ def build_stream(config: Config, inputs: Inputs, budget: int, trainer: pl.Traine
 
 
 def build_trainer(config: Config, callbacks: list[pl.Callback], loggers: list[Any]) -> pl.Trainer:
-    """A Trainer that leaves to us what it does per optimizer step: budget, checkpoints, progress."""
+    """A Trainer that leaves to us what it does per optimizer step: budget, checkpoints, progress.
+
+    Raises UserError for devices that the preflight believed in and Lightning does not find: CUDA_VISIBLE_DEVICES names others, torch is a
+    build for CPUs.
+    """
     trainer = config.trainer
+    try:
+        return _trainer(trainer, callbacks, loggers)
+    except MisconfigurationException as error:
+        devices = f"trainer.accelerator={trainer.accelerator} trainer.devices={trainer.devices}"
+        raise UserError(f"{devices}: {' '.join(str(error).split())}") from error
+
+
+def _trainer(trainer: Trainer, callbacks: list[pl.Callback], loggers: list[Any]) -> pl.Trainer:
     return pl.Trainer(
         accelerator=trainer.accelerator,
         devices=trainer.devices,
