@@ -91,7 +91,7 @@ def test_every_choice_composes(option):
         (["trainer.sync_batchnorm=on", "trainer.accelerator=cpu"], ["trainer.sync_batchnorm=on", "norm=group"]),
         (["images=0"], ["images=0", "greater than zero"]),
         (["images=100", "epochs=1"], ["images", "epochs"]),
-        (["scale.one.image_size=48"], ["scale.one.image_size=48", "power of two"]),
+        (["scale.one.image_size=48"], ["scale.one.image_size=48", "32, 64, 128"]),
         (["scale.two.image_size=512"], ["scale.two.image_size=512", "two or four times"]),
         (["data=folder"], ["data.root"]),
         (["data=cub"], ["data.root", "data.archive"]),

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from stackgan.config import Config, Trainer, requested_budget, stage_scale
 from stackgan.data.batches import BatchStream
@@ -152,6 +153,7 @@ def build_step_settings(config: Config, inputs: Inputs, budget: int) -> StepSett
         ema_half_life=config.scale.ema_half_life,
         augment=config.data.augment == "on" or (config.data.augment == "auto" and few),
         fresh_noise=config.arch.fresh_noise,
+        measure_health=config.health.policy != "off",
         accumulate=config.trainer.accumulate,
     )
 
@@ -177,11 +179,11 @@ def build_health_settings(config: Config) -> HealthSettings:
 def build_scores(config: Config, run: Path, inputs: Inputs, keep_best: Callable[[], None]) -> TrainingScores:
     """The scores while the run goes on and at its end."""
     evaluation = config.evaluation
-    network = build_feature_network(evaluation.network, evaluation.inception_weights)
     plan = ScorePlan(
         evaluation.every, evaluation.samples, evaluation.final_samples,
         evaluation.splits, evaluation.batch_size, evaluation.seed,
     )  # fmt: skip
+    network = build_feature_network(evaluation.network, evaluation.inception_weights) if plan.scores else None
     return TrainingScores(run, inputs.store, inputs.table, network, plan, keep_best)
 
 
@@ -207,8 +209,20 @@ def build_stream(config: Config, inputs: Inputs, budget: int, trainer: pl.Traine
 
 
 def build_trainer(config: Config, callbacks: list[pl.Callback], loggers: list[Any]) -> pl.Trainer:
-    """A Trainer that leaves to us what it does per optimizer step: budget, checkpoints, progress."""
+    """A Trainer that leaves to us what it does per optimizer step: budget, checkpoints, progress.
+
+    Raises UserError for devices that the preflight believed in and Lightning does not find: CUDA_VISIBLE_DEVICES names others, torch is a
+    build for CPUs.
+    """
     trainer = config.trainer
+    try:
+        return _trainer(trainer, callbacks, loggers)
+    except MisconfigurationException as error:
+        devices = f"trainer.accelerator={trainer.accelerator} trainer.devices={trainer.devices}"
+        raise UserError(f"{devices}: {' '.join(str(error).split())}") from error
+
+
+def _trainer(trainer: Trainer, callbacks: list[pl.Callback], loggers: list[Any]) -> pl.Trainer:
     return pl.Trainer(
         accelerator=trainer.accelerator,
         devices=trainer.devices,

