@@ -9,8 +9,8 @@ import os
 import re
 import shlex
 from argparse import Namespace
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -122,7 +122,8 @@ class WandbRun(Logger):
         if code == PREEMPTED:
             session.mark_preempting()
         try:
-            session.finish(exit_code=code)
+            with _silence():
+                session.finish(exit_code=code)
         except TimeoutError:
             self._unsent = WORDS[r"deadline exceeded|[Tt]imed out"]
         if self._url is not None:
@@ -172,7 +173,7 @@ def _open(run: Path, config: Config, signature: str, online: bool) -> tuple[Wand
 
     logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # that wandb's telemetry found no server
     if wandb.run is not None:  # of something else in this process
-        wandb.finish()
+        _end_other()
     else:
         os.environ.pop("WANDB_SERVICE", None)  # of the process that started this one, and ends with it
     record = _find_record(run, signature)
@@ -184,6 +185,16 @@ def _open(run: Path, config: Config, signature: str, online: bool) -> tuple[Wand
     session.define_metric("images", hidden=True)
     session.define_metric("*", step_metric="images", step_sync=True)
     return WandbRun(run, session, record), f"{why}; " if why else ""
+
+
+def _end_other() -> None:
+    """End the live run of this process, of which two cannot be."""
+    import wandb
+
+    try:
+        wandb.finish()
+    except Exception:  # its service is gone
+        _stop_service()
 
 
 def _find_record(run: Path, signature: str) -> WandbRecord:
@@ -223,12 +234,8 @@ def _has_key() -> bool:
     """Whether a key is at hand, of whatever source: nothing is asked, neither a person nor a server."""
     import wandb
 
-    settings = wandb.setup().settings
-    before, settings.silent = settings.silent, True
-    try:
+    with _silence():
         return wandb.login(prompt=False, verify=False)
-    finally:
-        settings.silent = before
 
 
 def _init(run: Path, config: Config, record: WandbRecord, mode: str) -> Any:
@@ -236,21 +243,37 @@ def _init(run: Path, config: Config, record: WandbRecord, mode: str) -> Any:
 
     logger = config.logger
     limits = {name: value for name, value in LIMITS.items() if f"WANDB_{name.upper()}" not in os.environ}
-    return wandb.init(
-        project=logger.project,
-        entity=logger.entity,
-        name=run.name[:LONGEST_NAME],
-        group=(config.study or "runs")[:LONGEST_NAME],
-        job_type=f"stage-{config.stage.name}",
-        tags=logger.tags or None,
-        notes=logger.notes,
-        id=record.id,
-        resume="allow",
-        mode=mode,  # type: ignore[arg-type]
-        dir=run,
-        config=asdict(config),
-        settings=wandb.Settings(silent=True, finish_timeout_raises=True, **limits),  # type: ignore[arg-type]
-    )
+    with _silence():
+        return wandb.init(
+            project=logger.project,
+            entity=logger.entity,
+            name=run.name[:LONGEST_NAME],
+            group=(config.study or "runs")[:LONGEST_NAME],
+            job_type=f"stage-{config.stage.name}",
+            tags=logger.tags or None,
+            notes=logger.notes,
+            id=record.id,
+            resume="allow",
+            mode=mode,  # type: ignore[arg-type]
+            dir=run,
+            config=asdict(config),
+            settings=wandb.Settings(silent=True, finish_timeout_raises=True, **limits),  # type: ignore[arg-type]
+        )
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """W&B says nothing of its own: what there is to say is our line. What it prints is decided in its settings, once they are read."""
+    import wandb
+
+    settings = wandb.setup().settings
+    before, settings.silent = settings.silent, True
+    wandb.termsetup(settings, None)
+    try:
+        yield
+    finally:
+        settings.silent = before
+        wandb.termsetup(settings, None)
 
 
 def _stop_service() -> None:
@@ -259,6 +282,7 @@ def _stop_service() -> None:
 
     with suppress(Exception, SystemExit):
         wandb.teardown()
+    wandb.run = None
     os.environ.pop("WANDB_SERVICE", None)
 
 
