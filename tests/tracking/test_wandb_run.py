@@ -5,15 +5,18 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 import wandb
 
+from stackgan.config import PROJECT
 from stackgan.evaluation.during_training import TrainingScores
 from stackgan.experiment import run
 from stackgan.run_directory import read_status
 from stackgan.tracking.wandb_record import WandbRecord
+from stackgan.tracking.wandb_run import open_wandb
 from support import TINY, slow
 from wandb_server import wandb_server
 
@@ -195,6 +198,37 @@ def test_offline_sessions_of_a_run_are_sent_by_the_command_that_was_printed(
     assert images_of(rows, "loss/d") == list(range(8, 72, 8))  # each once
     assert images_of(rows, "is_efflite0") == [40]
     assert server.summaries[number]["status/state"] == "done"
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_what_a_killed_session_may_not_have_written_is_sent_again(ended, tiny, tmp_path, monkeypatch):
+    config, sent = tiny("logger.wandb=offline"), []
+    monkeypatch.setattr(wandb.Run, "log", lambda self, row: sent.append(row["images"]))
+    first = open_wandb(tmp_path, config, "00c0ffee")
+    first.catch_up([{"images": 8, "loss/d": 1.0}, {"images": 16, "loss/d": 1.0}])
+    if ended:
+        first.finish(0)
+    second = open_wandb(tmp_path, config, "00c0ffee")
+    assert second.version == first.version
+    second.catch_up([{"images": 8, "loss/d": 1.0}, {"images": 16, "loss/d": 1.0}, {"images": 24, "loss/d": 1.0}])
+    assert sent == ([8, 16, 24] if ended else [8, 16, 8, 16, 24])
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_loses_no_row_at_wandb(cache, tmp_path, server, monkeypatch, capfd):
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    settings = [*TINY, "logger.wandb=auto", "images=1600", "logger.checkpoint_images=80", f"data.cache={cache}"]
+    command = [sys.executable, str(PROJECT / "src" / "train.py"), *settings, f"outputs={tmp_path}"]
+    killed = subprocess.Popen(command)
+    while not list(tmp_path.glob("runs/*/checkpoints/last.ckpt")):
+        assert killed.poll() is None
+        time.sleep(0.05)
+    killed.kill()
+    assert killed.wait() == -signal.SIGKILL
+    assert subprocess.run(command, timeout=900).returncode == 0
+    sync(capfd.readouterr().out.splitlines()[-1], server, tmp_path)
+    (rows,) = server.rows.values()
+    assert sorted(set(images_of(rows, "loss/d"))) == list(range(8, 1608, 8))
 
 
 def test_no_two_folders_share_a_run(tiny, tmp_path):

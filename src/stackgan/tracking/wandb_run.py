@@ -8,10 +8,13 @@ import logging
 import os
 import re
 import shlex
+import shutil
+import time
 from argparse import Namespace
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +30,8 @@ LIMITS = {
     "init_timeout": 10.0,
     "finish_timeout": 30.0,
 }  # seconds, unless WANDB_INIT_TIMEOUT or WANDB_FINISH_TIMEOUT is set
+FLUSHED_AFTER = 20.0  # seconds: wandb writes its file every 15, and a process that is killed takes the rest with it
+HEADER = 7  # bytes of wandb's file before its first record
 LARGEST = 1 << 20  # bytes of a picture that is sent as it is; larger ones become JPEG
 PREEMPTED = 75  # exit code
 NO_KEY = "no key (run `wandb login` once, or set WANDB_API_KEY)"
@@ -40,7 +45,7 @@ WORDS = {  # what the errors of W&B and of the network say: in ours
 
 class WandbRun(Logger):
     """One session of a run at W&B, on the first rank alone. Each row is sent once: a session that goes on from a checkpoint makes
-    rows again that the one before it has sent.
+    rows again that the one before it has sent. Where that one was killed, the rows of its last seconds are sent again.
 
     Args:
         run: the run's folder.
@@ -54,6 +59,7 @@ class WandbRun(Logger):
         self._files = Path(session.settings.sync_dir)
         self._url = None if session.offline else session.url
         self._lost = self._unsent = ""
+        self._unsure: deque[tuple[float, WandbRecord]] = deque()
 
     @property
     def name(self) -> str:
@@ -116,7 +122,13 @@ class WandbRun(Logger):
     def _send(self, session: Any, images: int, row: Mapping[str, Any]) -> None:
         session.log(dict(row))
         self._record.add(images, row)
-        self._record.write(self._run)
+        now = time.monotonic()
+        self._unsure.append((now, replace(self._record)))
+        safe = None
+        while self._unsure[0][0] < now - FLUSHED_AFTER:
+            safe = self._unsure.popleft()[1]
+        if safe is not None:
+            safe.write(self._run)
 
     def _end(self, session: Any, code: int) -> None:
         if code == PREEMPTED:
@@ -128,6 +140,7 @@ class WandbRun(Logger):
             self._unsent = WORDS[r"deadline exceeded|[Tt]imed out"]
         if self._url is not None:
             self._unsent = self._unsent or _refused(Path(session.settings.log_internal))
+        self._record.write(self._run)
 
     def _try(self, action: Callable[[Any], None]) -> None:
         """Do it, unless W&B was lost before; one line says when that happens."""
@@ -157,6 +170,16 @@ def open_wandb(run: Path, config: Config, signature: str) -> WandbRun | None:
         return None
     say(f"W&B: {why}{logger.where()}")
     return logger
+
+
+def remove_empty_sessions(run: Path) -> None:
+    """Remove what sessions left that were killed before they had written a record: `wandb sync` stops at the first of them.
+
+    Call it with the run locked.
+    """
+    for file in run.glob("wandb/*run-*/run-*.wandb"):
+        if file.stat().st_size <= HEADER:
+            shutil.rmtree(file.parent, ignore_errors=True)
 
 
 def in_words(error: Exception) -> str:
