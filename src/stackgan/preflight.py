@@ -14,6 +14,7 @@ from stackgan.evaluation.weight_files import find_lpips, official_or_packaged
 from stackgan.gpus import check_gpus, usable_gpus
 from stackgan.run_directory import locate_run, study_directory
 from stackgan.text.minilm_files import find_weights
+from stackgan.tracking.checks import require_trackers
 
 
 class Need(NamedTuple):
@@ -73,6 +74,7 @@ def _needs(config: Config) -> Iterator[Need]:
     yield from _data_needs(config)
     yield from _text_needs(config)
     yield from _evaluation_needs(config.evaluation)
+    yield Need(require_trackers, (config.logger.wandb, config.logger.tensorboard))
 
 
 def _data_needs(config: Config) -> Iterator[Need]:
