@@ -44,6 +44,7 @@ from stackgan.run_directory import (
     study_directory,
     write_atomically,
 )
+from stackgan.text.precision import same_encoder
 from stackgan.training.bundle import GeneratorBundle, load_bundle
 from stackgan.training.callbacks import Diverged, Progress, TrainingLog
 from stackgan.training.checkpoint import (
@@ -51,6 +52,7 @@ from stackgan.training.checkpoint import (
     Found,
     RollBack,
     newest_checkpoint,
+    other_precision,
     refuse_other_run,
     restore,
     start_from,
@@ -165,7 +167,7 @@ class Experiment:
         if self.place.stage_one is None:
             return None
         bundle, encoder = load_bundle(self.place.stage_one / "generator"), self.inputs.encoder
-        if bundle.text.fingerprint != encoder.fingerprint:
+        if not same_encoder(bundle.text.fingerprint, encoder.fingerprint):
             raise UserError(
                 f"stage_one={self.place.stage_one} was trained on {bundle.text.name} embeddings ({bundle.text.fingerprint}) "
                 f"and this run has {encoder.name} ({encoder.fingerprint}); use the same text=."
@@ -199,6 +201,8 @@ class Experiment:
             for note in found.notes:
                 self.event(images, f"warning: {note} Going back to {found.path.name}.")
             self.event(images, "went on from the checkpoint")
+            if other := other_precision(found.checkpoint, self.identity):
+                self.event(images, other)
         elif self.before is not None and self.before.images:
             self.event(0, f"started again: the session before reached {self.before.images:,} images and saved none")
         elif self.place.start is not None:
