@@ -11,7 +11,7 @@ from stackgan.experiment import run
 from stackgan.reporting.generate import generate
 from stackgan.run_directory import read_status
 from stackgan.text import minilm
-from support import TINY, composed
+from support import TINY, composed, slow
 
 pytest.importorskip(minilm.PACKAGE, reason="the packaged MiniLM weights are not installed")
 FEW = ["text=minilm", "data.classes=12", "images=16"]
@@ -24,7 +24,7 @@ def other_machine(cache: Path) -> None:
     folder.rename(folder.with_name(name))
 
 
-@pytest.mark.parametrize("began", ["float32", "bfloat16"])
+@pytest.mark.parametrize("began", ["bfloat16", slow("float32")])
 def test_it_is_continued_refined_started_from_scored_and_drawn_from(tmp_path, monkeypatch, began):
     monkeypatch.setattr("stackgan.inputs.fast_encoder", lambda name: None)  # whatever this machine can do
     cache = tmp_path / "cache"

