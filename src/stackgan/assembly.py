@@ -27,6 +27,7 @@ from stackgan.networks.recompute import recompute_activations
 from stackgan.networks.stage_one import StageOneGenerator
 from stackgan.networks.stage_two import StageTwoGenerator
 from stackgan.networks.text_to_image import TextToImage, TextWhitener
+from stackgan.processor import multiplies_bfloat16
 from stackgan.training.module import StepSettings, TextToImageGAN
 from stackgan.training.optimizers import OptimizerSettings
 from stackgan.training.schedule import LearningRateSchedule
@@ -264,5 +265,4 @@ def resolve_precision(precision: str, accelerator: str) -> str:
         return precision
     if accelerator != "cpu" and torch.cuda.is_available():
         return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
-    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-    return "bf16-mixed" if capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") else "32-true"
+    return "bf16-mixed" if multiplies_bfloat16() else "32-true"

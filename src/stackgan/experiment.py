@@ -45,6 +45,7 @@ from stackgan.run_directory import (
     remove_leftovers,
     write_atomically,
 )
+from stackgan.text.precision import same_encoder
 from stackgan.tracking.loggers import build_loggers, finish_loggers
 from stackgan.tracking.wandb_summary import send_summary
 from stackgan.training.bundle import GeneratorBundle, load_bundle
@@ -54,6 +55,7 @@ from stackgan.training.checkpoint import (
     Found,
     RollBack,
     newest_checkpoint,
+    other_precision,
     refuse_other_run,
     restore,
     start_from,
@@ -180,7 +182,7 @@ class Experiment:
         if self.place.stage_one is None:
             return None
         bundle, encoder = load_bundle(self.place.stage_one / "generator"), self.inputs.encoder
-        if bundle.text.fingerprint != encoder.fingerprint:
+        if not same_encoder(bundle.text.fingerprint, encoder.fingerprint):
             raise UserError(
                 f"stage_one={self.place.stage_one} was trained on {bundle.text.name} embeddings ({bundle.text.fingerprint}) "
                 f"and this run has {encoder.name} ({encoder.fingerprint}); use the same text=."
@@ -214,6 +216,8 @@ class Experiment:
             for note in found.notes:
                 self.event(images, f"warning: {note} Going back to {found.path.name}.")
             self.event(images, "went on from the checkpoint")
+            if other := other_precision(found.checkpoint, self.identity):
+                self.event(images, other)
         elif self.before is not None and self.before.images:
             self.event(0, f"started again: the session before reached {self.before.images:,} images and saved none")
         elif self.place.start is not None:
