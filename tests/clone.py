@@ -54,9 +54,9 @@ BEFORE = {
 
 
 class Clone:
-    """A working folder with the tracked files, where commands are typed as a user types them.
+    """A working folder with the tracked files, where commands are typed as a user types them (conftest.py: who has set nothing).
 
-    Nothing of the developer's environment says what W&B does, and HOME is empty. PYTHONPATH stands for `pip install -e .`.
+    PYTHONPATH stands for `pip install -e .`.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -67,14 +67,8 @@ class Clone:
             copy(PROJECT / name, self.folder / name)
         (self.folder / "captions.txt").write_text(CAPTIONS)
         (self.folder / ".venv").symlink_to(sys.prefix)
-        home = folder / "home"
-        home.mkdir()
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(("WANDB_", "XDG_", "PYTEST_"))}
-        kept.pop("NETRC", None)
-        scripts = Path(sys.executable).parent
-        self.environment = kept | {
-            "HOME": str(home),
-            "PATH": f"{scripts}{os.pathsep}{kept['PATH']}",
+        self.environment = os.environ | {
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": str(self.folder / "src"),
         }
         self._printed: dict[str, str] = {}
@@ -87,8 +81,12 @@ class Clone:
                     self.type(earlier)
             if command.startswith("python src/train.py") and " stage=two" in command and "sweep=" not in command:
                 self.type(command.replace(" stage=two", ""))
-            self._printed[command] = self._run(self.sized(self.filled(command)))
+            self._printed[command] = self.again(command)
         return self._printed[command]
+
+    def again(self, command: str) -> str:
+        """What it prints when it is typed once more."""
+        return self._run(self.sized(self.filled(command)))
 
     def filled(self, command: str) -> str:
         """With real things in place of <placeholders>."""

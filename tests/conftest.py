@@ -1,8 +1,9 @@
 """Fixtures of all tests: a shared cache, and tiny runs on a few painted birds."""
 
+import os
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,17 @@ from support import TINY, composed, script
 for number in (signal.SIGINT, signal.SIGHUP):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, lambda *_: None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def user_without_a_key(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Weights & Biases as it is for a user who has set nothing: no key, mode or settings of the developer's reach a test."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith(("WANDB_", "XDG_")) or name == "NETRC":
+                patch.delenv(name)
+        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,6 @@ other documented commands made. What a test cannot have is said in the text itse
 
 import importlib.util
 import json
-import re
 
 import pytest
 
@@ -62,12 +61,33 @@ def test_the_pages_print_the_commands_that_make_test_runs():
     assert set(FAST) <= {command.text for command in documented_commands()}
 
 
-def test_the_users_command_leaves_four_finished_runs_with_wandbs_data_in_each(clone):
-    clone.type(USERS)
+@pytest.fixture(scope="session")
+def study_of_four(clone):
+    """What the users' command printed, and the study that it made."""
+    printed = clone.type(USERS)
     (study,) = clone.folder.glob("outputs/loss,optim-*")
-    runs = [path.parent for path in study.glob("*/status.json")]
-    assert len(runs) == 4
-    for run in runs:
-        assert json.loads((run / "status.json").read_text())["state"] == "done"
-        assert len(list(run.glob("wandb/offline-run-*/run-*.wandb"))) == 1, run
-    assert re.search(r"report\.html", clone.type(USERS))
+    return printed, study
+
+
+def jobs(study):
+    return json.loads((study / "study.json").read_text())["jobs"]
+
+
+def test_the_users_command_trains_every_combination_and_keeps_wandbs_data_in_each_run(study_of_four):
+    printed, study = study_of_four
+    assert [job["state"] for job in jobs(study)] == ["done"] * 4
+    assert len({job["signature"] for job in jobs(study)}) == 4
+    assert f"{study.relative_to(study.parents[1])}/report.html" in printed and (study / "report.html").exists()
+    for job in jobs(study):
+        assert len(list((study / job["folder"]).glob("wandb/offline-run-*/run-*.wandb"))) == 1, job
+
+
+def test_the_users_command_again_skips_what_is_done(clone, study_of_four):
+    assert clone.again(USERS).count("already done") == 4
+
+
+def test_the_study_trains_six_variants_and_then_stage_two_of_each(clone):
+    clone.type("python src/train.py sweep=six_variants")
+    found = jobs(clone.folder / "outputs" / "six_variants")
+    assert len(found) == 12 and {job["state"] for job in found} <= {"done", "diverged"}
+    assert ["stage=one" in job["overrides"] for job in found] == [True] * 6 + [False] * 6
