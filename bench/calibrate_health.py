@@ -28,8 +28,8 @@ from stackgan.health.monitor import HealthMonitor, Reporter
 from stackgan.health.names import VERDICTS
 from stackgan.health.probe import Probe
 from stackgan.inputs import Inputs, prepare_inputs
+from stackgan.tracking.metrics_csv import MetricsCsv
 from stackgan.training.callbacks import Diverged, TrainingLog
-from stackgan.training.loggers import MetricsCsv
 from stackgan.training.module import TextToImageGAN
 
 SMALL = [

@@ -78,9 +78,10 @@ def evaluate_run(run: Path, request: "ScoreRequest", wandb: bool) -> None:
     scored = score_run(run, request)
     show(scored)
     if wandb:
-        from stackgan.evaluation.wandb_scores import send_scores
+        from stackgan.evaluation.record import summary
+        from stackgan.tracking.wandb_scores import send_scores
 
-        print(f"W&B: {send_scores(run, scored.records)}")
+        send_scores(run, summary(scored.records))
 
 
 def evaluate_study(study: Path, request: "ScoreRequest", wandb: bool) -> None:

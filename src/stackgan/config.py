@@ -16,6 +16,7 @@ from stackgan.errors import UserError
 from stackgan.health.names import POLICIES, VERDICTS
 from stackgan.losses.names import LOSSES, PENALTIES
 from stackgan.networks.architecture import ARCHITECTURES, DISCRIMINATOR_NORMS, GENERATOR_NORMS, INITS
+from stackgan.tracking.checks import WANDB_MODES, check_wandb_names
 
 PROJECT = Path(__file__).resolve().parents[2]
 ON_FAILURE = ("continue", "stop")
@@ -156,7 +157,11 @@ class Trainer:
 class Logger:
     name: str = MISSING
     wandb: str = "auto"  # auto | online | offline | disabled
+    tensorboard: bool = False
     project: str = "stackgan"
+    entity: str | None = None
+    tags: list[str] = field(default_factory=list)
+    notes: str | None = None
     log_every: int = MISSING
     samples_every: int = MISSING
     checkpoint_minutes: float = 10.0
@@ -307,7 +312,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "trainer.accelerator": ("auto", "cpu", "gpu"),
     "trainer.precision": ("auto", "32-true", "bf16-mixed", "64-true"),
     "trainer.sync_batchnorm": ("auto", "on", "off"),
-    "logger.wandb": ("auto", "online", "offline", "disabled"),
+    "logger.wandb": WANDB_MODES,
     "evaluation.network": ("auto", "efflite0", "inception"),
     "health.policy": POLICIES,
     "on_failure": ON_FAILURE,
@@ -323,6 +328,7 @@ def check(config: Config) -> None:
     _check_sizes(config)
     _check_devices(config.trainer, config.norm, stage_scale(config).batch_size)
     _check_health(config.health)
+    check_wandb_names(config.logger.project, config.logger.tags)
 
 
 def _value(config: Any, key: str) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import yaml
+from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch.utils.data import DataLoader
@@ -41,9 +42,11 @@ from stackgan.run_directory import (
     lock_run,
     read_status,
     remove_leftovers,
-    study_directory,
     write_atomically,
 )
+from stackgan.tracking.checks import require_trackers
+from stackgan.tracking.loggers import build_loggers, finish_loggers
+from stackgan.tracking.wandb_summary import send_summary
 from stackgan.training.bundle import GeneratorBundle, load_bundle
 from stackgan.training.callbacks import Diverged, Progress, TrainingLog
 from stackgan.training.checkpoint import (
@@ -57,19 +60,19 @@ from stackgan.training.checkpoint import (
     whitened_components,
 )
 from stackgan.training.live_status import LiveStatus
-from stackgan.training.loggers import MetricsCsv, wandb_logger
 from stackgan.training.module import TextToImageGAN
 from stackgan.training.preemption import Preempted, StopRequest, end_with_parent
 from stackgan.training.saving import Checkpoints, SavePlan
-from stackgan.training.wandb_summary import send_summary
 
 DONE, FAILED, DIVERGED, PREEMPTED = 0, 1, 3, 75
+EXIT_CODES = {"done": DONE, "diverged": DIVERGED, "collapsed": DIVERGED, "preempted": PREEMPTED}
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the disk, or what this user may have of it
 PACKAGES = ("torch", "pytorch-lightning", "torchmetrics", "hydra-core", "wandb")
 
 
 def run(config: Config, overrides: list[str]) -> int:
     """Train, continue or skip the run of this configuration. Returns the exit code; raises UserError before any work."""
+    require_trackers(config.logger.wandb, config.logger.tensorboard)
     place = locate_run(config, overrides)
     prepare_process(config)
     inputs = prepare_inputs(config)
@@ -117,7 +120,7 @@ class Experiment:
         )
         self.stop = StopRequest()
         self.stop.deferred = not is_first_rank()  # the others wait for this rank, and agree on the batch to stop at
-        self.loggers: list[Any] = []
+        self.loggers: list[Logger] = []
         self._saves: Checkpoints | None = None
         self._seconds_before = before.seconds if before else 0.0
         self._started = time.monotonic()
@@ -154,6 +157,8 @@ class Experiment:
             except BaseException as error:
                 self._end("failed", f"{type(error).__name__}: {error}".splitlines()[0])
                 raise
+            finally:
+                finish_loggers(self.loggers, EXIT_CODES.get(self.status.state, FAILED))
 
     def event(self, images: int, sentence: str) -> None:
         """Say what happened, and keep it in status.json."""
@@ -219,11 +224,12 @@ class Experiment:
 
     def _train(self, found: Found | None) -> None:
         """Fit, as often as the run goes back to an older checkpoint."""
-        self.loggers = self._loggers()
+        table, self.loggers = build_loggers(self.folder, self.config, self.place.signature, self.module.images_seen)
         again = False
         while True:
             try:
-                return self._fit(self.loggers, found, again)
+                table.forget_after(self.module.images_seen)
+                return self._fit(found, again)
             except RollBack as request:
                 found, again = self._roll_back(request), True
 
@@ -238,10 +244,9 @@ class Experiment:
         self.event(images, f"{request}; went back to {self.module.images_seen:,} images")
         return found
 
-    def _fit(self, loggers: list[Any], found: Found | None, again: bool) -> None:
+    def _fit(self, found: Found | None, again: bool) -> None:
         """Train to the budget, score, and write the bundle. `again`: after a roll-back, which the checkpoint must remember."""
         module = self.module
-        loggers[0].forget_after(module.images_seen)
         grids = SampleGrids(self.folder, self.inputs.store, self.inputs.table, self.config.logger.samples_every)
         scores = build_scores(self.config, self.folder, self.inputs, lambda: self._save_bundle("generator_best"))
         log = TrainingLog(self.config.logger.log_every)
@@ -249,7 +254,7 @@ class Experiment:
         if self.config.logger.progress:
             callbacks.append(Progress(self.budget, log))
         checkpoints = self._checkpoints(found, again)
-        trainer = build_trainer(self.config, [*callbacks, checkpoints], loggers)
+        trainer = build_trainer(self.config, [*callbacks, checkpoints], self.loggers)
         stream = build_stream(self.config, self.inputs, self.budget, trainer, module.step_count)
         self.stop.deferred = True
         pinned = trainer.strategy.root_device.type == "cuda"
@@ -299,13 +304,6 @@ class Experiment:
     def saved_images(self) -> int:
         """Images seen at the last save, 0 before there is one."""
         return self._saves.saved_images if self._saves else 0
-
-    def _loggers(self) -> list[Any]:
-        logger, study = self.config.logger, study_directory(self.config).name
-        remote = wandb_logger(
-            self.folder, logger.wandb, logger.project, study, self.place.signature, asdict(self.config)
-        )
-        return [MetricsCsv(self.folder), *([remote] if remote else [])]
 
     @rank_zero_only
     def _record(self, **changes: Any) -> None:

@@ -7,11 +7,11 @@ from dataclasses import asdict, replace
 import pytest
 import wandb
 import yaml
+from stackgan.evaluation.wandb_scores import send_scores, summary
 
 from reporting.page_study import record as make_record
 from stackgan.errors import UserError
 from stackgan.evaluation.record import ProtocolRecord, append_record, append_records, describe
-from stackgan.evaluation.wandb_scores import send_scores, summary
 from stackgan.reporting.page.collect import read_study
 from stackgan.reporting.page.compare import columns
 from stackgan.reporting.score_table import write_table

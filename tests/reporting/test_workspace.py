@@ -10,11 +10,11 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from stackgan.training.wandb_summary import run_summary
 
 from stackgan.config import PROJECT
 from stackgan.health.names import VERDICTS
 from stackgan.run_directory import Status
-from stackgan.training.wandb_summary import run_summary
 from support import composed
 
 library = pytest.mark.skipif(

@@ -17,6 +17,7 @@ from stackgan.config import Config, requested_budget, saved_config, stage_scale,
 from stackgan.errors import UserError
 from stackgan.run_directory import Status, locate_run, read_status
 from stackgan.signature import IGNORED, flat, run_name, run_signature, stage_one_signature
+from stackgan.tracking.checks import require_trackers
 
 LAUNCHER_KEYS = ("jobs", "on_failure", "dry_run")  # settings of the sweep, not of its jobs
 BY_VERDICT = ("diverged", "collapsed")
@@ -137,6 +138,7 @@ def compose_jobs(
         HydraConfig.instance().set_config(composed)
         try:
             config = typed(composed)
+            require_trackers(config.logger.wandb, config.logger.tensorboard)
             jobs.append(Job(number, list(filter_overrides(overrides)), composed, config, budget=_budget(config)))
         except UserError as error:
             raise UserError(f"job {number} ({' '.join(given)}): {error}") from error

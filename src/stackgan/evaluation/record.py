@@ -66,6 +66,13 @@ def _protocol(row: dict[str, Any]) -> dict[str, Any]:
     return {each.name: row.get(each.name, each.default) for each in fields(ProtocolRecord) if each.name not in FOUND}
 
 
+def summary(records: Iterable[ProtocolRecord]) -> dict[str, float]:
+    """`score/<metric>` of each record; without frames: `score/<metric>_cropped`."""
+    return {
+        f"score/{record.metric}{'_cropped' if record.frames == 'cropped' else ''}": record.value for record in records
+    }
+
+
 def describe(record: ProtocolRecord) -> str:
     """A record for the terminal: value, spread, what to hold beside it, how many pictures; then its parts, a line each."""
     name = record.metric + (" (frames cropped)" if record.frames == "cropped" else "")

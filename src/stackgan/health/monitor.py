@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytorch_lightning as pl
-from pytorch_lightning.loggers import WandbLogger
 from tqdm import tqdm
 
 from stackgan.data.files import replacing
@@ -18,6 +17,7 @@ from stackgan.health.probe import Probe
 from stackgan.health.runaway import Runaway
 from stackgan.health.verdicts import RULES, Verdict
 from stackgan.losses.adversarial import Wasserstein
+from stackgan.tracking.wandb_run import WandbRun
 from stackgan.training.callbacks import Collapsed, Diverged, TrainingLog, crossed, log_row
 from stackgan.training.checkpoint import HEALTHY, LAST, RollBack, newest_checkpoint, restore
 from stackgan.training.gate import all_finite
@@ -164,8 +164,8 @@ class HealthMonitor(pl.Callback):
                 title = f"{verdict.name} at {verdict.images:,} images"
                 tqdm.write(f"health: {title}. {verdict.sentence}")
                 for logger in trainer.loggers:
-                    if isinstance(logger, WandbLogger):
-                        logger.experiment.alert(title, verdict.sentence, level="WARN")
+                    if isinstance(logger, WandbRun):
+                        logger.alert(title, verdict.sentence)
 
     def _remember(self, module: TextToImageGAN) -> None:
         """For the next checkpoint; and the last one from before all trouble gets a name of its own, so that no later one replaces it."""

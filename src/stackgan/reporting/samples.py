@@ -19,7 +19,7 @@ from stackgan.training.noise import picture_noise
 
 
 class SampleGrids(pl.Callback):
-    """samples/<images>.png every `every` images, an early one after a tenth of that, and one at the end; also to W&B.
+    """samples/<images>.png every `every` images, an early one after a tenth of that, and one at the end; also to W&B and TensorBoard.
 
     Args:
         run: the run's folder.
@@ -55,20 +55,20 @@ class SampleGrids(pl.Callback):
             noise = picture_noise(0, range(len(self.text)), sampler.noise_size)
             fakes = [sampler.pixels(text.to(module.device), part.to(module.device)).cpu()
                      for text, part in zip(self.text.split(8), noise.split(8), strict=True)]  # fmt: skip
-            page = self._page(torch.cat(fakes), module)
+            title = f"{module.images_seen:,} images, captions of validation classes, averaged generator"
+            page = self._page(torch.cat(fakes), title)
             path = self.folder / f"{module.images_seen:09d}.png"
             save_grid(page, path)
             self.last = path
             for logger in trainer.loggers:
                 if hasattr(logger, "log_image"):
-                    logger.log_image("samples", [str(path)], step=module.images_seen)
+                    logger.log_image("samples", path, module.images_seen, title)
 
-    def _page(self, fakes: Tensor, module: TextToImageGAN) -> Image.Image:
+    def _page(self, fakes: Tensor, title: str) -> Image.Image:
         side = fakes.shape[-1]
         offset = (self.store.size - side) // 2
         rows = np.array([caption.row for caption in self.chosen])
         real = gather_windows(self.store.images, rows, np.full((len(rows), 2), offset), side)
         pixels = fakes.permute(0, 2, 3, 1).numpy().reshape(len(rows), self.pictures, side, side, 3)
         columns = [Column(c.text, [real[i], *pixels[i]]) for i, c in enumerate(self.chosen)]
-        title = f"{module.images_seen:,} images, captions of validation classes, averaged generator"
         return draw_grid(columns, ["real", *(str(i + 1) for i in range(self.pictures))], title)

@@ -1,6 +1,6 @@
 """The W&B workspace of a project: what to look at, in which order, built with the `wandb-workspaces` library.
 
-Panels read the columns of metrics.csv (docs/outputs.md) and the summary keys of training/wandb_summary.py.
+Panels read the columns of metrics.csv (docs/outputs.md) and the summary keys of tracking/wandb_summary.py.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -3,11 +3,11 @@
 import pytest
 import wandb
 from pytorch_lightning.loggers import WandbLogger
+from stackgan.training.loggers import MetricsCsv
+from stackgan.training.wandb_summary import choices, run_summary, send_summary
 from wandb.sdk.lib.config_util import save_config_file_from_dict
 
 from stackgan.run_directory import Status
-from stackgan.training.loggers import MetricsCsv
-from stackgan.training.wandb_summary import choices, run_summary, send_summary
 from support import composed
 
 COLLAPSE = {"name": "mode_collapse", "images": 40_000, "value": 0.01, "threshold": 0.03, "sentence": "..."}

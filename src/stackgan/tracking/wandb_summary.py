@@ -6,11 +6,11 @@ the choice's name. The summary has one flat value a question, the same for every
 
 from collections.abc import Iterable
 
-from pytorch_lightning.loggers import Logger, WandbLogger
-from pytorch_lightning.utilities import rank_zero_only
+from pytorch_lightning.loggers import Logger
 
 from stackgan.config import Config, Loss
 from stackgan.run_directory import Status
+from stackgan.tracking.wandb_run import WandbRun
 
 Value = str | int | float
 
@@ -55,9 +55,8 @@ def run_summary(config: Config, status: Status) -> dict[str, Value]:
     }
 
 
-@rank_zero_only
 def send_summary(loggers: Iterable[Logger], config: Config, status: Status) -> None:
-    """Write the summary of a run to its W&B logger, if it has one."""
+    """Write the summary of a run to its W&B run, if it has one."""
     for logger in loggers:
-        if isinstance(logger, WandbLogger):
-            logger.experiment.summary.update(run_summary(config, status))
+        if isinstance(logger, WandbRun):
+            logger.summarise(run_summary(config, status))

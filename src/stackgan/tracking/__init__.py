@@ -1,0 +1,1 @@
+"""All that knows a tracker: metrics.csv, Weights & Biases, TensorBoard."""
