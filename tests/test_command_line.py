@@ -7,7 +7,7 @@ from omegaconf import OmegaConf
 from stackgan.command_line import quote_literal
 from stackgan.config import PROJECT, register
 from stackgan.help_text import groups, settings
-from support import script
+from support import script, slow
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ from support import script
         (["-m", "loss=wgan,wgan_gp"], ["job 1", "loss=wgan_gp", "norm.discriminator=batch"]),
         (["sweep=six_variants", "+typo=1"], ["typo"]),
         (["data=folder", "data.root=/nowhere"], ["/nowhere"]),
-        (["stage=two", "stage_one=/nowhere"], ["stage_one=/nowhere"]),
+        slow(["stage=two", "stage_one=/nowhere"], ["stage_one=/nowhere"]),
         (["stage=two"], ["stage_one=auto"]),
     ],
     ids=lambda value: " ".join(value),
