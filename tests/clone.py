@@ -20,13 +20,17 @@ TRACKED = ("src", "conf", "sweeps", "bench", "requirements", "Makefile", "pyproj
 CUB10 = PROJECT.parent / "shared" / "data" / "cub10"
 CAPTIONS = "a small red bird with black wings\na grey bird\n"
 
-# What is appended, by script. Nothing but sizes, and the free port that a test needs.
+# What is appended, by script: sizes, a free port for the page, and all scores but attribute_accuracy, whose classifier learns for minutes
+# (tests/evaluation/test_attribute_accuracy.py).
 TRAINING = ["scale=tiny", "data.classes=10", "data.images_per_class=6", "images=32"]
 SCORES = ["evaluation.samples=20", "evaluation.final_samples=20"]
 SIZES = {
     "src/train.py": [*TRAINING, *SCORES],
     "src/prepare_data.py": TRAINING[:3],
-    "src/evaluate.py": ["samples=20"],
+    "src/evaluate.py": [
+        "samples=20",
+        "'metrics=[is,fid,kid,precision,recall,nearest_train,r_precision,lpips_diversity]'",
+    ],
     "src/fit_classifier.py": ["images=8", "batch_size=4", "image_size=96"],
     "src/generate.py": ["count=2"],
     "src/demo.py": ["port=0", "count=1"],
@@ -43,7 +47,7 @@ LARGE = {
     "scale.one.images": 32,
     "scale.two.images": 32,
     "hydra.sweeper.n_trials": 2,
-}  # printed sizes without which SIZES would act
+}  # the same keys with them, where they are printed
 
 # What has to be there before; a Stage II needs its Stage I besides.
 BEFORE = {
