@@ -1,13 +1,14 @@
 """Fixtures of all tests: a shared cache, and tiny runs on a few painted birds."""
 
+import os
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from stackgan.config import Config
+from stackgan.config import PROJECT, Config
 from support import TINY, composed, script
 
 # A shell ignores Ctrl-C for what it starts in the background and nohup a hangup, and so would every script that a test starts and signals;
@@ -15,6 +16,21 @@ from support import TINY, composed, script
 for number in (signal.SIGINT, signal.SIGHUP):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, lambda *_: None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def user_without_a_key(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Weights & Biases as it is for a user who has set nothing: no key, mode or settings of the developer's reach a test.
+
+    Scripts of tests/ and bench/ import this checkout, whichever one `pip install -e .` was run in.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith(("WANDB_", "XDG_")) or name == "NETRC":
+                patch.delenv(name)
+        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        patch.setenv("PYTHONPATH", str(PROJECT / "src"))
+        yield
 
 
 @pytest.fixture(scope="session")

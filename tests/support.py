@@ -12,7 +12,7 @@ from stackgan.config import PROJECT, Config, register, typed
 TINY = [
     "scale=tiny", "text=attributes", "data.classes=40", "data.images_per_class=2", "data.picture_size=64",
     "evaluation.samples=12", "evaluation.final_samples=12", "evaluation.splits=2", "evaluation.every=32",
-    "logger.wandb=disabled", "logger.log_every=8", "logger.samples_every=32", "logger.progress=false",
+    "logger.log_every=8", "logger.samples_every=32", "logger.progress=false",
     "trainer=cpu", "trainer.precision=32-true",
 ]  # fmt: skip
 

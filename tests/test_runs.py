@@ -12,6 +12,7 @@ from stackgan.evaluation.feature_networks import efflite0_path
 from stackgan.experiment import run
 from stackgan.run_directory import read_status
 from stackgan.training.bundle import load_bundle
+from support import slow
 from test_config import STUDY
 
 pytestmark = pytest.mark.skipif(
@@ -24,11 +25,17 @@ def only_run(folder: Path) -> Path:
     return found
 
 
-@pytest.mark.parametrize("variant", STUDY)
-def test_every_variant_trains_both_stages(tiny, tmp_path, variant):
+PROTOCOLS = [("recipe", "minilm_tokens"), ("reference_tf", "minilm"), ("reference_pytorch", "minilm")]
+
+
+@pytest.mark.parametrize(
+    ("variant", "text"),
+    PROTOCOLS + [slow(variant, "attributes") for variant in STUDY],  # the six in one: tests/test_documented_commands.py
+)
+def test_every_variant_trains_both_stages(tiny, tmp_path, variant, text):
     for stage in ("one", "two"):
         overrides = [f"variant={variant}", f"stage={stage}", "images=32"]
-        assert run(tiny(*overrides), overrides) == 0
+        assert run(tiny(*overrides, f"text={text}"), overrides) == 0
     states = {path.name.split("-")[0]: read_status(path) for path in tmp_path.glob("runs/*")}
     assert set(states) == {variant, f"{variant},stage=two"}
     assert all(status.state == "done" and status.images >= 32 for status in states.values())
@@ -142,20 +149,6 @@ def test_stage_two_finds_its_stage_one_and_refuses_other_embeddings(tiny, tmp_pa
         run(tiny("stage=two", f"stage_one={folder}", "seed=1"), [])
 
 
-def test_the_users_own_command_trains_every_combination_and_skips_what_is_done(train, tmp_path):
-    command = ["-m", "loss=wgan,bce", "optim=adam,rmsprop", "images=16"]
-    result = train(*command)
-    assert result.returncode == 0, result.stderr
-    (study,) = tmp_path.glob("loss,optim-*")
-    names = {path.name.rsplit("-", 1)[0] for path in study.iterdir() if path.is_dir()}
-    assert len(names) == 4
-    jobs = json.loads((study / "study.json").read_text())["jobs"]
-    assert [job["state"] for job in jobs] == ["done"] * 4
-    assert len({job["signature"] for job in jobs}) == 4
-    again = train(*command)
-    assert again.returncode == 0 and again.stdout.count("already done") == 4
-
-
 @pytest.mark.slow  # the launcher's own tests do it with stand-ins
 def test_one_job_that_dies_costs_only_itself(train, tmp_path):
     # the second job's folder cannot be written: it fails, the third still runs
@@ -171,12 +164,3 @@ def test_one_job_that_dies_costs_only_itself(train, tmp_path):
     jobs = json.loads((tmp_path / "s" / "study.json").read_text())["jobs"]
     assert [job["state"] for job in jobs] == ["done", "failed", "done"]
     assert jobs[1]["reason"]
-
-
-@pytest.mark.slow
-def test_the_study_trains_six_variants_and_then_stage_two_of_each(train, tmp_path):
-    result = train("sweep=six_variants", "images=16")
-    assert result.returncode == 0, result.stderr
-    jobs = json.loads((tmp_path / "six_variants" / "study.json").read_text())["jobs"]
-    assert len(jobs) == 12 and {job["state"] for job in jobs} <= {"done", "diverged"}
-    assert ["stage=one" in job["overrides"] for job in jobs] == [True] * 6 + [False] * 6

@@ -6,7 +6,7 @@ from omegaconf import OmegaConf
 
 from stackgan.cli.help_text import groups, settings
 from stackgan.config import PROJECT, register
-from support import script
+from support import script, slow
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from support import script
         (["-m", "loss=wgan,wgan_gp"], ["job 1", "loss=wgan_gp", "norm.discriminator=batch"]),
         (["sweep=six_variants", "+typo=1"], ["typo"]),
         (["data=folder", "data.root=/nowhere"], ["/nowhere"]),
-        (["stage=two", "stage_one=/nowhere"], ["stage_one=/nowhere"]),
+        slow(["stage=two", "stage_one=/nowhere"], ["stage_one=/nowhere"]),
         (["stage=two"], ["stage_one=auto"]),
         (["stage=2", "stage_one=0badcafe"], ["stage_one=0badcafe"]),
         (["start_from=latest"], ["start_from=latest"]),

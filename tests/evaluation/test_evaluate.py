@@ -26,7 +26,7 @@ from stackgan.evaluation.samples import generated_pixels
 from stackgan.evaluation.weights import chosen_bundle
 from stackgan.experiment import run
 from stackgan.inputs import prepare_inputs
-from support import TINY, composed
+from support import TINY, composed, slow
 
 pytestmark = pytest.mark.skipif(
     efflite0_path() is None, reason="the package of requirements/offline.txt is not installed"
@@ -92,7 +92,7 @@ def test_chunks_of_a_run_go_and_those_of_the_data_set_stay(finished, scored):
     assert chunks(finished) == kept
 
 
-@pytest.mark.parametrize("how", [{"batch_size": 7}, {"devices": 2, "batch_size": 11}], ids=str)
+@pytest.mark.parametrize("how", [{"batch_size": 7}, slow({"devices": 2, "batch_size": 11})], ids=str)
 def test_scores_do_not_depend_on_batches_or_devices(finished, scored, how):
     before = json.loads((finished / "evaluation.json").read_text())
     again = score_run(finished, replace(REQUEST, **how))

@@ -7,7 +7,7 @@ from PIL import Image
 
 from stackgan.evaluation.feature_networks import efflite0_path
 from stackgan.experiment import run
-from support import script
+from support import script, slow
 
 needs_package = pytest.mark.skipif(
     efflite0_path() is None, reason="the package of requirements/offline.txt is not installed"
@@ -21,7 +21,7 @@ needs_package = pytest.mark.skipif(
         ("evaluate.py", ["run=a", "images=b"], ["run and images"]),
         ("evaluate.py", ["run=a", "data=cub"], ["data belongs to images="]),
         ("evaluate.py", ["images=a", "wandb=true"], ["wandb=true"]),
-        ("evaluate.py", ["images=/nowhere", "data=cub"], ["data.root", "data.archive"]),
+        slow("evaluate.py", ["images=/nowhere", "data=cub"], ["data.root", "data.archive"]),
         ("evaluate.py", ["study=/nowhere"], ["study=/nowhere"]),
         ("evaluate.py", ["run=a", "samples=many"], ["samples", "many"]),
         ("evaluate.py", ["run=a", "metrics=is"], ["metrics"]),
@@ -57,6 +57,7 @@ def test_a_study_is_scored_run_by_run_and_its_table_follows(tiny, tmp_path):
 
 
 @needs_package
+@pytest.mark.slow  # the same in this process: test_evaluate.py
 def test_a_folder_is_judged_by_the_data_set_of_the_command_line(cache, tmp_path):
     for i in range(10):
         Image.new("RGB", (32, 32), (25 * i, 100, 50)).save(tmp_path / f"{i}.png")

@@ -149,6 +149,7 @@ def test_the_command_trains_and_says_where_the_network_is(cache, tmp_path):
     assert build_feature_network("classifier", cache=cache, data=record["data"]).record.source == "birds"
 
 
+@pytest.mark.slow
 def test_the_command_refuses_a_name_it_does_not_know_in_one_sentence(tmp_path):
     result = script("fit_classifier.py", "network=vgg", f"data.cache={tmp_path}")
     assert result.returncode == 2 and result.stderr.startswith("network=vgg is not known")

@@ -28,7 +28,7 @@ from stackgan.reporting.generate import generate
 from stackgan.reporting.grid import Column, draw_grid, save_grid
 from stackgan.text.minilm import MiniLM, find_weights
 from stackgan.training.bundle import GeneratorBundle, TextEncoderId
-from support import script
+from support import script, slow
 
 SCRIPT = PROJECT / "src" / "demo.py"
 CAPTION = "a small red bird with black wings"
@@ -270,7 +270,7 @@ def test_the_script_says_where_it_is_and_ends_with_ctrl_c(make_run):
         process.kill()
 
 
-@pytest.mark.parametrize(("choices", "words"), [([], "run="), (["run=/nowhere"], "/nowhere"), (["prot=1"], "prot")])
+@pytest.mark.parametrize(("choices", "words"), [([], "run="), slow(["run=/nowhere"], "/nowhere"), (["prot=1"], "prot")])
 def test_a_bad_command_is_one_sentence(choices, words):
     result = script("demo.py", *choices)
     assert result.returncode == 2 and len(result.stderr.strip().splitlines()) == 1 and words in result.stderr

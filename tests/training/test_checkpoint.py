@@ -180,6 +180,7 @@ def test_every_generators_state_comes_back(tmp_path):
     assert draws() == first
 
 
+@pytest.mark.slow  # a whole run: test_faults.py
 def test_a_disk_that_is_full_leaves_both_earlier_files(tmp_path):
     for images in (8, 16):
         write_checkpoint(tmp_path, checkpoint(images))
