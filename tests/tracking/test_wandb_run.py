@@ -8,8 +8,10 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import wandb
+from PIL import Image
 
 from stackgan.config import PROJECT
 from stackgan.evaluation.during_training import TrainingScores
@@ -212,6 +214,16 @@ def test_what_a_killed_session_may_not_have_written_is_sent_again(ended, tiny, t
     assert second.version == first.version
     second.catch_up([{"images": 8, "loss/d": 1.0}, {"images": 16, "loss/d": 1.0}, {"images": 24, "loss/d": 1.0}])
     assert sent == ([8, 16, 24] if ended else [8, 16, 8, 16, 24])
+
+
+def test_a_large_picture_is_sent_as_jpeg(tiny, tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (900, 900, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "large.png")
+    logger = open_wandb(tmp_path, tiny("logger.wandb=offline"), "00c0ffee")
+    logger.log_image("samples", tmp_path / "large.png", 8, "noise")
+    logger.finish(0)
+    (sent,) = tmp_path.glob("wandb/offline-run-*/files/media/images/*")
+    assert sent.suffix == ".jpg" and sent.stat().st_size < (tmp_path / "large.png").stat().st_size / 2
 
 
 @pytest.mark.slow

@@ -61,11 +61,13 @@ class WarmProcess:
 
 
 def _start_server(environment: Mapping[str, str]) -> None:
-    """With the environment that libraries read while they are imported: threads, ranks."""
+    """With the environment that libraries read while they are imported (threads, ranks), and this process's modules: Python 3.11's
+    server would import an installed copy of what is run from another folder."""
     before = dict(os.environ)
     try:
         os.environ.clear()
         os.environ.update(environment)
+        os.environ["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
         forkserver.ensure_running()
     finally:
         os.environ.clear()

@@ -4,17 +4,15 @@ With a key and a server the run is online; else its files are kept in <run>/wand
 bounded in time, whatever the server does.
 """
 
-import logging
-import os
 import re
 import shlex
 import shutil
 import time
 from argparse import Namespace
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, replace
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,24 +21,14 @@ from pytorch_lightning.loggers import Logger
 
 from stackgan.config import Config
 from stackgan.process import say
-from stackgan.tracking.checks import LONGEST_NAME, wandb_mode
+from stackgan.tracking.checks import wandb_mode
 from stackgan.tracking.wandb_record import WandbRecord
+from stackgan.tracking.wandb_session import NO_ANSWER, in_words, silence, start_session, stop_service
 
-LIMITS = {
-    "init_timeout": 10.0,
-    "finish_timeout": 30.0,
-}  # seconds, unless WANDB_INIT_TIMEOUT or WANDB_FINISH_TIMEOUT is set
 FLUSHED_AFTER = 20.0  # seconds: wandb writes its file every 15, and a process that is killed takes the rest with it
 HEADER = 7  # bytes of wandb's file before its first record
 LARGEST = 1 << 20  # bytes of a picture that is sent as it is; larger ones become JPEG
 PREEMPTED = 75  # exit code
-NO_KEY = "no key (run `wandb login` once, or set WANDB_API_KEY)"
-DELETED = re.compile(r"HTTP 409|previously created and deleted")
-HINTS = {"401": "; `wandb login --relogin` takes another key", "403": "; this key may not write there"}
-WORDS = {  # what the errors of W&B and of the network say: in ours
-    r"connection refused|no such host|network is unreachable|no route to host": "the server cannot be reached",
-    r"deadline exceeded|[Tt]imed out": "the server did not answer in time",
-}
 
 
 class WandbRun(Logger):
@@ -134,10 +122,10 @@ class WandbRun(Logger):
         if code == PREEMPTED:
             session.mark_preempting()
         try:
-            with _silence():
+            with silence():
                 session.finish(exit_code=code)
         except TimeoutError:
-            self._unsent = WORDS[r"deadline exceeded|[Tt]imed out"]
+            self._unsent = NO_ANSWER
         if self._url is not None:
             self._unsent = self._unsent or _refused(Path(session.settings.log_internal))
         self._record.write(self._run)
@@ -151,7 +139,7 @@ class WandbRun(Logger):
         except Exception as error:
             self._lost = in_words(error)
             say(f"W&B: lost ({self._lost}); training goes on, and metrics.csv has every row.")
-            _stop_service()
+            stop_service()
 
 
 def open_wandb(run: Path, config: Config, signature: str) -> WandbRun | None:
@@ -163,12 +151,13 @@ def open_wandb(run: Path, config: Config, signature: str) -> WandbRun | None:
     if mode == "disabled":
         return None
     try:
-        logger, why = _open(run, config, signature, mode != "offline")
+        session, record, why = start_session(run, config, signature, mode != "offline")
+        logger = WandbRun(run, session, record)
     except Exception as error:
-        _stop_service()
+        stop_service()
         say(f"W&B: {in_words(error)}; this run goes without it.")
         return None
-    say(f"W&B: {why}{logger.where()}")
+    say(f"W&B: {why}{'; ' if why else ''}{logger.where()}")
     return logger
 
 
@@ -180,133 +169,6 @@ def remove_empty_sessions(run: Path) -> None:
     for file in run.glob("wandb/*run-*/run-*.wandb"):
         if file.stat().st_size <= HEADER:
             shutil.rmtree(file.parent, ignore_errors=True)
-
-
-def in_words(error: Exception) -> str:
-    """An error of W&B's in few words."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    if status := re.search(r"(?:error|HTTP) ([45]\d\d)", text):
-        return f"the server answered {status[1]}{HINTS.get(status[1], '')}"
-    return next((words for pattern, words in WORDS.items() if re.search(pattern, text)), text[:200])
-
-
-def _open(run: Path, config: Config, signature: str, online: bool) -> tuple[WandbRun, str]:
-    """The session, and why it is offline where it was to be online."""
-    import wandb  # most of a second, which runs without it need not wait
-
-    logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # that wandb's telemetry found no server
-    if wandb.run is not None:  # of something else in this process
-        _end_other()
-    else:
-        os.environ.pop("WANDB_SERVICE", None)  # of the process that started this one, and ends with it
-    record = _find_record(run, signature)
-    session, why = _go_online(run, config, record, signature) if online else (None, "")
-    session = session or _init(run, config, record, "offline")
-    if session.id != record.id:  # an agent of W&B's gave it another
-        record = WandbRecord(session.id)
-        record.write(run)
-    session.define_metric("images", hidden=True)
-    session.define_metric("*", step_metric="images", step_sync=True)
-    return WandbRun(run, session, record), f"{why}; " if why else ""
-
-
-def _end_other() -> None:
-    """End the live run of this process, of which two cannot be."""
-    import wandb
-
-    try:
-        wandb.finish()
-    except Exception:  # its service is gone
-        _stop_service()
-
-
-def _find_record(run: Path, signature: str) -> WandbRecord:
-    """The folder's record; a new one where there is none, or none that can be read."""
-    try:
-        found = WandbRecord.read(run)
-    except ValueError as error:
-        say(f"W&B: {error}; the run goes on as a new one there.")
-        found = None
-    record = found or WandbRecord.new(signature)
-    if found is None:
-        record.write(run)
-    return record
-
-
-def _go_online(run: Path, config: Config, record: WandbRecord, signature: str) -> tuple[Any, str]:
-    """The session, or None and why there is none. A run that was deleted in the browser is made again, under a new id."""
-    try:
-        if not _has_key():
-            return None, NO_KEY
-        try:
-            return _init(run, config, record, "online"), ""
-        except Exception as error:
-            if not DELETED.search(str(error)):
-                raise
-        _stop_service()
-        new = WandbRecord.new(signature)
-        record.id, record.images, record.names = new.id, new.images, new.names
-        record.write(run)
-        return _init(run, config, record, "online"), ""
-    except Exception as error:
-        _stop_service()  # it would go on trying, and keep the id
-        return None, in_words(error)
-
-
-def _has_key() -> bool:
-    """Whether a key is at hand, of whatever source: nothing is asked, neither a person nor a server."""
-    import wandb
-
-    with _silence():
-        return wandb.login(prompt=False, verify=False)
-
-
-def _init(run: Path, config: Config, record: WandbRecord, mode: str) -> Any:
-    import wandb
-
-    logger = config.logger
-    limits = {name: value for name, value in LIMITS.items() if f"WANDB_{name.upper()}" not in os.environ}
-    with _silence():
-        return wandb.init(
-            project=logger.project,
-            entity=logger.entity,
-            name=run.name[:LONGEST_NAME],
-            group=(config.study or "runs")[:LONGEST_NAME],
-            job_type=f"stage-{config.stage.name}",
-            tags=logger.tags or None,
-            notes=logger.notes,
-            id=record.id,
-            resume="allow",
-            mode=mode,  # type: ignore[arg-type]
-            dir=run,
-            config=asdict(config),
-            settings=wandb.Settings(silent=True, finish_timeout_raises=True, **limits),  # type: ignore[arg-type]
-        )
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """W&B says nothing of its own: what there is to say is our line. What it prints is decided in its settings, once they are read."""
-    import wandb
-
-    settings = wandb.setup().settings
-    before, settings.silent = settings.silent, True
-    wandb.termsetup(settings, None)
-    try:
-        yield
-    finally:
-        settings.silent = before
-        wandb.termsetup(settings, None)
-
-
-def _stop_service() -> None:
-    """End wandb's helper process. It may be gone already, and says so in many ways."""
-    import wandb
-
-    with suppress(Exception, SystemExit):
-        wandb.teardown()
-    wandb.run = None
-    os.environ.pop("WANDB_SERVICE", None)
 
 
 def _picture(path: Path, caption: str) -> Any:
