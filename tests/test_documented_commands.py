@@ -65,7 +65,7 @@ def test_the_pages_print_the_commands_that_make_test_runs():
 def study_of_four(clone):
     """What the users' command printed, and the study that it made."""
     printed = clone.type(USERS)
-    (study,) = clone.folder.glob("outputs/loss,optim-*")
+    (study,) = clone.folder.glob("outputs/loss+optim-*")
     return printed, study
 
 
