@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
 from stackgan.cli.help_text import help_text
@@ -65,6 +65,9 @@ def _stop(sentence: str) -> None:
 def hydra_sentence(error: HydraException, script: Script) -> str:
     """Hydra's message on one line, in our words where it is about a choice, a setting, or several values for one run."""
     text = str(error)
+    if isinstance(error, OverrideParseException):
+        key, _, value = error.override.partition("=")
+        return f"{error.override} cannot be read as Hydra writes values; quote what is text: \"{key}='{value}'\"."
     missing = re.search(r"Could not find '([\w/]+)/([^'/]*)'\s+Available options in '.*?':\n((?:\t.*\n?)*)", text)
     if missing:
         group, choice, options = missing.groups()
