@@ -20,6 +20,7 @@ from typing import Any
 
 import torch
 from cases import CASES
+from first_run import measure_first_run
 from limits import Limit, limit
 from limits import measure as measure_limits
 from loaders import measure_loader
@@ -48,6 +49,7 @@ class Bench:
         self.measures: dict[str, Callable[[], Values]] = {"limits": lambda: {"limits": measure_limits(device)}}
         self.measures |= {name: lambda name=name: self.step(name) for name in CASES}  # type: ignore[misc]
         self.measures |= {"loader": self.loader, "startup": lambda: measure_startup(quick), "memory": self.memory}
+        self.measures["first_run"] = lambda: measure_first_run(quick)
         if not quick:
             self.measures["scaling"] = lambda: {"scaling": measure_scaling(device)}
 
@@ -145,7 +147,7 @@ def main() -> None:
         "--only",
         nargs="+",
         metavar="MEASURE",
-        help="limits stage1 stage2 stage1_small stage2_small loader startup memory scaling",
+        help="limits stage1 stage2 stage1_small stage2_small loader startup memory first_run scaling",
     )
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--out", type=Path, default=RESULTS / "latest.json")

@@ -1,17 +1,16 @@
 """How long one waits: for an answer of the command line, for the first step, for one more job of a sweep. Wall-clock seconds."""
 
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
-from steps import DATA, configuration
+from steps import DATA
 
 from stackgan.config import PROJECT
-from stackgan.inputs import prepare_store
-from stackgan.memory import keep_freed_memory
-from stackgan.text.encoders import build_encoder
 
 TRAIN = [sys.executable, str(PROJECT / "src" / "train.py")]
 # the shortest job that still trains, scores and saves
@@ -27,9 +26,10 @@ def run_seconds(*command: str) -> float:
     return time.perf_counter() - start
 
 
-def answer_seconds(flag: str, repetitions: int = 3) -> float:
-    """From the command to the end of its answer: --help or --cfg job; the least of several."""
-    return min(run_seconds(*TRAIN, *flag.split()) for _ in range(repetitions))
+def answer_seconds(flag: str, repetitions: int = 5) -> dict[str, float]:
+    """From the command to the end of its answer, --help or --cfg job: the least and the median of several."""
+    seconds = [run_seconds(*TRAIN, *flag.split()) for _ in range(repetitions)]
+    return {"least": min(seconds), "median": statistics.median(seconds)}
 
 
 def torch_seconds(repetitions: int = 3) -> float:
@@ -68,22 +68,9 @@ def sweep_seconds(jobs: int) -> float:
         return run_seconds(*TRAIN, "-m", f"seed={seeds}", *SHORT, f"outputs={outputs}")
 
 
-def captions_per_second(count: int = 1024) -> float:
-    """MiniLM's rate on captions of painted birds, longest first as a table is made; CUB has 117,880."""
-    keep_freed_memory()
-    store = prepare_store(configuration(*DATA))
-    captions = [caption for captions in store.captions for caption in captions]
-    chosen = sorted(captions[:: len(captions) // count][:count], key=len, reverse=True)
-    encoder = build_encoder("minilm")
-    encoder.encode(chosen[:64])
-    start = time.perf_counter()
-    encoder.encode(chosen)
-    return len(chosen) / (time.perf_counter() - start)
-
-
-def measure_startup(quick: bool = False) -> dict[str, float]:
+def measure_startup(quick: bool = False) -> dict[str, Any]:
     """All of it. A job more in a sweep is the difference of two sweeps, less the import of torch."""
-    result = {
+    result: dict[str, Any] = {
         "config_seconds": answer_seconds("--cfg job"),
         "help_seconds": answer_seconds("--help"),
         "launch_to_first_step_seconds": first_step_seconds(),
@@ -93,5 +80,4 @@ def measure_startup(quick: bool = False) -> dict[str, float]:
         result["import_torch_seconds"] = importing
         result["import_libraries_seconds_over_torch"] = libraries_seconds() - importing
         result["sweep_job_seconds_over_torch"] = sweep_seconds(3) - sweep_seconds(2) - importing
-        result["embedded_captions_per_second"] = captions_per_second()
     return result

@@ -7,28 +7,26 @@ python src/demo.py run=<run folder> host=0.0.0.0 port=8080       for other machi
 
 import os
 from contextlib import suppress
-from pathlib import Path
 
 import hydra
 from omegaconf import DictConfig
 
-from stackgan.command_line import run_script, user_errors
-from stackgan.errors import UserError
+from stackgan.cli.requests import DEMO, DemoRequest, request_of
+from stackgan.cli.script import run_script, user_errors
+from stackgan.run_lookup import find_run, has_generator
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="demo")
-def main(config: DictConfig) -> None:
+def main(composed: DictConfig) -> None:
     with user_errors():
-        if config.run is None:
-            raise UserError("no run: give run=<folder of a finished run>.")
-        import torch  # only once the request is known to be good
-
+        asked = request_of(composed, DemoRequest)
+        run = find_run(str(asked.run), asked.outputs, has_generator)
+        from stackgan.process import find_device  # imports torch: only once the request is known to be good
         from stackgan.reporting.demo import Demo
         from stackgan.reporting.demo_server import open_server
 
-        device = ("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device
-        demo = Demo(Path(config.run), device, config.count)
-        with open_server(demo, config.host, config.port) as server, suppress(KeyboardInterrupt):
+        demo = Demo(run, find_device(asked.device), asked.count)
+        with open_server(demo, asked.host, asked.port) as server, suppress(KeyboardInterrupt):
             print(f"page: {server.address} (Ctrl-C ends it)", flush=True)
             server.serve_forever()
         demo.close()
@@ -37,4 +35,4 @@ def main(config: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    run_script(main, "demo", __doc__, literal=("run",))
+    run_script(main, DEMO, __doc__)

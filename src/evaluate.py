@@ -14,39 +14,41 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from stackgan.command_line import BAD_INPUT, PATHS, run_script, user_errors
+from stackgan.cli.requests import EVALUATE, EvaluateRequest, request_of
+from stackgan.cli.script import BAD_INPUT, run_script, user_errors
 from stackgan.config import Config, typed
 from stackgan.errors import UserError
+from stackgan.run_lookup import find_run, find_study, has_generator
 
 if TYPE_CHECKING:
     from stackgan.evaluation.request import ScoreRequest
     from stackgan.evaluation.run_scores import Scored
 
 SUBJECTS = ("run", "study", "images")
-PLACES = ("cache", "clip", "network_path")
-OTHERS = (*SUBJECTS, "wandb", "data", "text")
+OTHERS = (*SUBJECTS, "wandb", "data", "text", "outputs")
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="evaluate")
-def main(config: DictConfig) -> None:
+def main(composed: DictConfig) -> None:
     with user_errors():
-        check(config)
+        asked = request_of(composed, EvaluateRequest)
+        check(asked)
         from stackgan.evaluation.request import ScoreRequest  # torch only once the request is known to be good
 
-        request = ScoreRequest.of({str(key): value for key, value in config.items() if key not in OTHERS})
-        if config.images is not None:
+        request = ScoreRequest.of({key: value for key, value in vars(asked).items() if key not in OTHERS})
+        if asked.images is not None:
             from stackgan.evaluation.run_scores import score_images
 
-            show(score_images(Path(config.images), data_config(config), request))
-        elif config.run is not None:
-            evaluate_run(Path(config.run), request, config.wandb)
+            show(score_images(Path(asked.images), data_config(asked.cache), request))
+        elif asked.run is not None:
+            evaluate_run(find_run(asked.run, asked.outputs, has_generator), request, asked.wandb)
         else:
-            evaluate_study(Path(config.study), request, config.wandb)
+            evaluate_study(find_study(str(asked.study), asked.outputs), request, asked.wandb)
 
 
-def check(config: DictConfig) -> None:
+def check(asked: EvaluateRequest) -> None:
     """Refuse what cannot be meant."""
-    given = [key for key in SUBJECTS if config[key] is not None]
+    given = [key for key in SUBJECTS if getattr(asked, key) is not None]
     if len(given) != 1:
         what = "no run" if not given else f"{' and '.join(given)} at once"
         raise UserError(f"{what}: give one of run=<run folder>, study=<folder of runs>, images=<folder of pictures>.")
@@ -54,20 +56,18 @@ def check(config: DictConfig) -> None:
     foreign = [key for key in overrides if key.partition(".")[0] in ("data", "text", "size")]
     if foreign and given != ["images"]:
         raise UserError(f"{foreign[0]} belongs to images=; the data set and picture size of a run are its own.")
-    if not isinstance(config.wandb, bool):
-        raise UserError(f"wandb={config.wandb} must be true or false.")
-    if config.wandb and config.images is not None:
+    if asked.wandb and asked.images is not None:
         raise UserError("wandb=true belongs to run= or study=; a folder of pictures has no W&B run.")
 
 
-def data_config(config: DictConfig) -> Config:
+def data_config(cache: str | None) -> Config:
     """The training configuration with the data set and the text encoder that were asked for."""
     groups = ("data", "text")
     chosen = [f"{group}={choice}" for group, choice in HydraConfig.get().runtime.choices.items() if group in groups]
     keys = [o for o in HydraConfig.get().overrides.task if o.partition("=")[0].partition(".")[0] in groups and "." in o]
     found = typed(hydra.compose("config", [*chosen, *keys]))
-    if config.cache:
-        found.data.cache = str(config.cache)
+    if cache:
+        found.data.cache = cache
     return found
 
 
@@ -118,4 +118,4 @@ def show(scored: "Scored") -> None:
 
 
 if __name__ == "__main__":
-    run_script(main, "evaluate", __doc__, literal=(*SUBJECTS, *PLACES, *PATHS))
+    run_script(main, EVALUATE, __doc__)

@@ -5,31 +5,19 @@ python src/fit_classifier.py network=inception_finetuned data=cub data.root=<CUB
 python src/fit_classifier.py network=inception_finetuned data=cub data.root=<...> imagenet_weights=<inception_v3_google-0cc3c7bd.pth>
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 
 import hydra
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
-from stackgan.command_line import PATHS, run_script, user_errors
+from stackgan.cli.requests import FIT, FitRequest
+from stackgan.cli.script import run_script, user_errors
 from stackgan.config import Config, stage_scale, typed
 from stackgan.errors import UserError
 
-
-@dataclass
-class FitConfig(Config):
-    """A run's configuration, of which the data set, seed, budget and device are read, and what is asked for here."""
-
-    network: str = "classifier"
-    imagenet_weights: str | None = None
-    image_size: int | None = None
-    batch_size: int | None = None
-    learning_rate: float | None = None
-    folder: str | None = None
-
-
-OWN = [field.name for field in fields(FitConfig) if field.name not in {each.name for each in fields(Config)}]
+OWN = [field.name for field in fields(FitRequest) if field.name not in {each.name for each in fields(Config)}]
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="fit_classifier")
@@ -59,9 +47,9 @@ def main(composed: DictConfig) -> None:
 
 
 def main_with_own_keys() -> None:
-    ConfigStore.instance().store(name="schema", node=FitConfig)
+    ConfigStore.instance().store(name="schema", node=FitRequest)
     main()
 
 
 if __name__ == "__main__":
-    run_script(main_with_own_keys, "fit_classifier", __doc__, literal=(*PATHS, "imagenet_weights", "folder"))
+    run_script(main_with_own_keys, FIT, __doc__)

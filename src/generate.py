@@ -9,14 +9,14 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
-from stackgan.command_line import run_script, user_errors
+from stackgan.cli.requests import GENERATE, GenerateRequest, request_of
+from stackgan.cli.script import run_script, user_errors
 from stackgan.errors import UserError
+from stackgan.run_lookup import find_run, has_generator
 
 
 def read_captions(caption: str | None, file: str | None) -> list[str]:
     """The captions given on the command line or in a file."""
-    if caption is not None and file is not None:
-        raise UserError("caption and captions both say what to draw; give one of them.")
     if file is None:
         return [caption or ""]
     try:
@@ -26,21 +26,19 @@ def read_captions(caption: str | None, file: str | None) -> list[str]:
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="generate")
-def main(config: DictConfig) -> None:
+def main(composed: DictConfig) -> None:
     with user_errors():
-        if config.run is None:
-            raise UserError("no run: give run=<folder of a finished run>.")
-        captions = read_captions(config.caption, config.captions)
-        import torch  # only once the request is known to be good
-
+        asked = request_of(composed, GenerateRequest)
+        run = find_run(str(asked.run), asked.outputs, has_generator)
+        captions = read_captions(asked.caption, asked.captions)
+        from stackgan.process import find_device  # imports torch: only once the request is known to be good
         from stackgan.reporting.generate import generate
 
-        device = ("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device
-        out = Path(config.out) if config.out else None
-        made = generate(Path(config.run), captions, config.count, config.seed, config.truncation, out, device)
+        out = Path(asked.out) if asked.out else None
+        made = generate(run, captions, asked.count, asked.seed, asked.truncation, out, find_device(asked.device))
         print("\n".join(f"grid:     {grid}" for grid in made.grids))
         print(f"manifest: {made.manifest}\npictures: {made.folder}")
 
 
 if __name__ == "__main__":
-    run_script(main, "generate", __doc__, literal=("run", "caption", "captions", "out"))
+    run_script(main, GENERATE, __doc__)

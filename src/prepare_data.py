@@ -9,7 +9,8 @@ python src/prepare_data.py data=emoji                                    OpenMoj
 import hydra
 from omegaconf import DictConfig
 
-from stackgan.command_line import PATHS, run_script, user_errors
+from stackgan.cli.requests import PREPARE
+from stackgan.cli.script import run_script, user_errors
 from stackgan.config import typed
 
 
@@ -25,4 +26,4 @@ def main(composed: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    run_script(main, "prepare_data", __doc__, literal=PATHS)
+    run_script(main, PREPARE, __doc__)

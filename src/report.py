@@ -4,25 +4,26 @@ python src/report.py study=outputs/six_variants
 python src/report.py study=outputs/runs                  all single runs
 """
 
-from pathlib import Path
-
 import hydra
 from omegaconf import DictConfig
 
-from stackgan.command_line import run_script, user_errors
+from stackgan.cli.requests import REPORT, StudyRequest, request_of
+from stackgan.cli.script import run_script, user_errors
 from stackgan.errors import UserError
+from stackgan.run_lookup import find_study
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="report")
-def main(config: DictConfig) -> None:
+def main(composed: DictConfig) -> None:
     with user_errors():
-        if config.study is None:
+        asked = request_of(composed, StudyRequest)
+        if asked.study is None:
             raise UserError("no study: give study=<folder of a study>, for example study=outputs/runs.")
         from stackgan.reporting.page import study_folder, write_report
 
-        html, markdown = write_report(study_folder(Path(config.study)))
+        html, markdown = write_report(study_folder(find_study(asked.study, asked.outputs)))
         print(f"page: {html}\ntable: {markdown}")
 
 
 if __name__ == "__main__":
-    run_script(main, "report", __doc__, literal=("study",))
+    run_script(main, REPORT, __doc__)

@@ -4,26 +4,25 @@ python src/table.py study=outputs/six_variants
 python src/table.py run=<run folder>
 """
 
-from pathlib import Path
-
 import hydra
 from omegaconf import DictConfig
 
-from stackgan.command_line import run_script, user_errors
-from stackgan.errors import UserError
+from stackgan.cli.requests import TABLE, TableRequest, request_of
+from stackgan.cli.script import run_script, user_errors
+from stackgan.run_lookup import find_run, find_study, is_done
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="table")
-def main(config: DictConfig) -> None:
+def main(composed: DictConfig) -> None:
     with user_errors():
-        if (config.study is None) == (config.run is None):
-            raise UserError("give one of study=<folder of runs> and run=<run folder>.")
+        asked = request_of(composed, TableRequest)
+        study = asked.study and find_study(asked.study, asked.outputs)
+        folder = study or find_run(str(asked.run), asked.outputs, is_done)
         from stackgan.reporting.score_table import write_table
 
-        folder = Path(config.study or config.run)
-        table, markdown, csv = write_table(folder, alone=config.run is not None)
+        table, markdown, csv = write_table(folder, alone=asked.run is not None)
         print(f"{table}\ntable: {markdown}\n       {csv}")
 
 
 if __name__ == "__main__":
-    run_script(main, "table", __doc__, literal=("study", "run"))
+    run_script(main, TABLE, __doc__)

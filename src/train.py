@@ -9,15 +9,20 @@ python src/train.py sweep=six_variants dry_run=true       what it would do
 python src/train.py --cfg job                             show the configuration; --help lists the choices
 """
 
+import warnings
+
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from stackgan.command_line import PATHS, run_script, user_errors
+from stackgan.cli.script import run_script, user_errors
+from stackgan.cli.spelling import TRAIN
 from stackgan.config import typed
 from stackgan.errors import UserError
 from stackgan.hosted import run_hosted
+from stackgan.preflight import check_run
+from stackgan.run_lookup import name_runs
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="config")
@@ -30,10 +35,16 @@ def main(composed: DictConfig) -> dict[str, float]:
         config = typed(composed)
         if config.dry_run:
             raise UserError("dry_run=true lists the jobs of a sweep; add -m to list a single run as one.")
-        from stackgan.experiment import run  # imports torch: only once the configuration is known to be good
+        name_runs(config)
+        check_run(config, overrides)
+        from stackgan.experiment import run  # imports torch: only once the run is known to have what it needs
 
         raise SystemExit(run(config, overrides))
 
 
 if __name__ == "__main__":
-    run_script(main, "config", __doc__, literal=PATHS)
+    # Hydra's, of conf/hydra/launcher/submitit_*.yaml, which are meant to take the place of the plugin's own
+    warnings.filterwarnings(
+        "ignore", message=r"\s*'hydra/launcher/submitit_\w+' is validated against ConfigStore schema"
+    )
+    run_script(main, TRAIN, __doc__)

@@ -7,20 +7,19 @@ python src/workspace.py entity=<user or team> project=stackgan study=six_variant
 import hydra
 from omegaconf import DictConfig
 
-from stackgan.command_line import run_script, user_errors
-from stackgan.errors import UserError
+from stackgan.cli.requests import WORKSPACE, WorkspaceRequest, request_of
+from stackgan.cli.script import run_script, user_errors
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="workspace")
-def main(config: DictConfig) -> None:
+def main(composed: DictConfig) -> None:
     with user_errors():
-        if config.entity is None:
-            raise UserError("no entity: give entity=<your W&B user or team>.")
+        asked = request_of(composed, WorkspaceRequest)
         from stackgan.reporting.workspace import build_workspace, save_workspace
 
-        workspace = build_workspace(config.entity, config.project, config.study, config.metric)
+        workspace = build_workspace(str(asked.entity), asked.project, asked.study, asked.metric)
         print(f"workspace: {save_workspace(workspace)}")
 
 
 if __name__ == "__main__":
-    run_script(main, "workspace", __doc__, literal=("entity", "project", "study"))
+    run_script(main, WORKSPACE, __doc__)

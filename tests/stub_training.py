@@ -18,7 +18,8 @@ import yaml
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from stackgan.command_line import run_script, user_errors
+from stackgan.cli.script import run_script, user_errors
+from stackgan.cli.spelling import TRAIN
 from stackgan.config import PROJECT, Config, typed
 from stackgan.run_directory import Status, locate_run, lock_run, read_status
 
@@ -100,4 +101,4 @@ def main(composed: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    run_script(main, "config", __doc__)
+    run_script(main, TRAIN, __doc__)

@@ -251,45 +251,6 @@ def test_the_status_follows_the_rows_while_a_run_trains(tiny, tmp_path, monkeypa
     assert seen[-1].state == "done" and seen[-1].seconds >= running[0].seconds
 
 
-def test_wandb_is_sent_each_row_once_over_all_sessions(tiny, tmp_path, monkeypatch):
-    import wandb
-
-    monkeypatch.delenv("WANDB_API_KEY", raising=False)
-    sent, log, score = [], wandb.Run.log, TrainingScores.score
-    monkeypatch.setattr(
-        wandb.Run, "log", lambda self, row, *args, **kwargs: (sent.append(dict(row)), log(self, row, *args, **kwargs))
-    )
-
-    def dies(self, trainer, module, split, count):
-        if module.images_seen == 40 and not sessions:
-            sessions.append(1)
-            raise RuntimeError("dies")
-        return score(self, trainer, module, split, count)
-
-    sessions: list[int] = []
-    monkeypatch.setattr(TrainingScores, "score", dies)
-    settings = ["logger.wandb=offline", "images=64", "logger.checkpoint_images=16", "evaluation.every=40", "study=w"]
-    with pytest.raises(RuntimeError, match="dies"):  # with the row at 40 sent, and the last checkpoint at 32
-        run(tiny(*settings), [])
-    first = wandb.run.id
-    wandb.finish()
-    assert run(tiny(*settings), []) == 0
-    assert wandb.run.id == first
-    wandb.finish()
-    (folder,) = tmp_path.glob("w/*")
-    assert len(list(folder.glob("wandb/offline-run-*"))) == 2
-    assert [row["images"] for row in sent if "loss/d" in row] == list(range(8, 72, 8))
-    assert [row["images"] for row in sent if "is_efflite0" in row] == [40]
-    assert [row["images"] for row in rows(folder)] == [str(images) for images in range(8, 72, 8)]
-
-
-def test_offline_folders_of_a_run_are_joined_by_one_command():
-    command = [str(Path(sys.executable).with_name("wandb")), "sync", "--help"]
-    text = " ".join(subprocess.run(command, capture_output=True, text=True, timeout=900).stdout.split())
-    assert "[PATHS]..." in text
-    assert "part of the same run, the files are synced sequentially in order of start time" in text
-
-
 @pytest.mark.slow
 def test_two_ranks_stop_at_one_batch_and_go_on_exactly(start, tmp_path):
     ranks = [*LONG, "trainer=ddp", "trainer.accelerator=cpu", "trainer.precision=32-true", "trainer.threads=1", *OFTEN]

@@ -77,10 +77,24 @@ def test_stage_two_runs_after_its_own_stage_one(tmp_path, jobs):
     assert sweep.code == 1
 
 
-def test_a_stage_two_without_any_stage_one_says_so(tmp_path):
-    sweep = Sweep(tmp_path, "stage=two", "seed=0").run()
-    assert sweep.states() == ["skipped"] and sweep.code == 1
-    assert "stage_one=auto" in sweep.record()["jobs"][0]["reason"]
+def test_a_stage_two_without_any_stage_one_is_refused_before_the_first_job(tmp_path):
+    sweep = Sweep(tmp_path / "outputs", "stage=two", "seed=0,1").run()
+    assert sweep.code == 2 and len(sweep.output.strip().splitlines()) == 1
+    assert sweep.output.startswith("job 0 (seed=0)") and "stage_one=auto" in sweep.output
+    assert not list(tmp_path.iterdir())  # Hydra's own record of the sweep is gone too
+
+
+def test_a_stage_two_on_a_stage_one_that_a_verdict_ended_is_skipped_and_the_others_run(tmp_path):
+    Sweep(tmp_path, "seed=0,1", ways={0: "diverge"}).run()
+    sweep = Sweep(tmp_path, "stage=two", "seed=0,1").run()
+    assert sweep.states()[:2] == ["skipped", "done"] and sweep.code == 0
+    assert "diverged: loss/d is not finite" in sweep.record()["jobs"][0]["reason"]
+
+
+def test_a_run_to_start_from_that_is_not_there_is_refused_before_the_first_job(tmp_path):
+    sweep = Sweep(tmp_path, "seed=0,1", "start_from=nowhere").run()
+    assert sweep.code == 2 and len(sweep.output.strip().splitlines()) == 1
+    assert "job 0" in sweep.output and "start_from=nowhere" in sweep.output and not sweep.study.exists()
 
 
 def test_jobs_of_one_run_never_train_at_the_same_time(tmp_path):

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from hydra_plugins.isolated_launcher.devices import GpuDealer, find_gpus
+from hydra_plugins.isolated_launcher.devices import GpuDealer
 from launcher_support import Sweep
+from stackgan.gpus import find_gpus
 
 
 @pytest.fixture

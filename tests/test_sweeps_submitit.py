@@ -12,6 +12,7 @@ import pytest
 
 from launcher_support import until
 from stackgan.config import PROJECT
+from stackgan.run_directory import lock_run
 from support import TINY
 
 pytestmark = pytest.mark.skipif(
@@ -47,7 +48,8 @@ def test_slurm_is_asked_for_one_array_with_a_task_for_each_device_and_a_signal_b
         capture_output=True,
         text=True,
     )
-    assert result.returncode == 1 and "invalid partition" in result.stderr
+    assert result.returncode == 2, result.stderr
+    assert result.stderr.strip().splitlines()[-1] == "SLURM refused the jobs: sbatch: error: invalid partition"
     lines = (tmp_path / "script").read_text().splitlines()
     options = dict(line.removeprefix("#SBATCH --").partition("=")[::2] for line in lines if line.startswith("#SBATCH"))
     assert (options["array"], options["partition"], options["time"]) == ("0-2%3", "gpu", "90")
@@ -61,10 +63,26 @@ def test_jobs_of_submitit_train_and_the_same_command_skips_them(cache, tmp_path)
     first = subprocess.run(command(cache, tmp_path, *arguments), capture_output=True, text=True)
     assert first.returncode == 0, first.stderr
     assert [status["state"] for status in statuses(tmp_path)] == ["done", "done"]
+    assert "submitted to this machine: 2 of 2 jobs" in first.stdout and "/.hydra/.submitit/" in first.stdout
+    assert "seed=0: done; 16 images" in first.stdout and not first.stderr
+    jobs = json.loads((tmp_path / "outputs/s/study.json").read_text())["jobs"]
+    assert [job["state"] for job in jobs] == ["done", "done"]
     again = subprocess.run(command(cache, tmp_path, *arguments), capture_output=True, text=True)
     assert again.returncode == 0, again.stderr
-    logs = [path.read_text() for path in (tmp_path / "outputs/.hydra/.submitit").glob("*/*_log.out")]
-    assert sum("already done" in log for log in logs) == 2
+    assert again.stdout.count("already done") == 2 and "submitted" not in again.stdout
+
+
+@pytest.mark.slow
+def test_one_job_of_submitit_that_fails_costs_only_itself(cache, tmp_path):
+    arguments = ["hydra/launcher=submitit_local", "images=16", "seed=0,1"]
+    assert subprocess.run(command(cache, tmp_path, *arguments), capture_output=True).returncode == 0
+    (folder,) = [path for path in (tmp_path / "outputs/s").iterdir() if "seed=1" in path.name]
+    with lock_run(folder):
+        longer = [*arguments[:1], "images=32", *arguments[2:]]
+        result = subprocess.run(command(cache, tmp_path, *longer), capture_output=True, text=True)
+    assert result.returncode == 1 and "Traceback" not in result.stderr
+    assert "seed=0: done; 32 images" in result.stdout and "seed=1: failed; 16 images" in result.stdout
+    assert "is being trained by process" in result.stdout
 
 
 @pytest.mark.slow
@@ -82,10 +100,24 @@ def test_a_job_told_that_its_time_is_up_saves_is_requeued_and_goes_on(cache, tmp
     assert log.read_text().count("Starting with JobEnvironment") == 2 and "Requeued job" in log.read_text()
 
 
-@pytest.mark.slow
-def test_what_is_wrong_with_a_job_is_told_in_one_sentence(cache, tmp_path):
-    result = subprocess.run(
-        command(cache, tmp_path, "hydra/launcher=submitit_local", "stage=two", "seed=0"), capture_output=True, text=True
-    )
-    assert result.returncode == 2
-    assert "stage_one=auto found no finished Stage-I run" in result.stderr.strip().splitlines()[-1]
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (
+            ["hydra/launcher=submitit_local", "stage=two", "seed=0"],
+            ["job 0 (", "stage_one=auto found no finished Stage-I run"],
+        ),
+        (["hydra/launcher=submitit_local", "stage=one,two", "seed=0"], ["job 1 (stage=two) stands on job 0"]),
+        (["hydra/launcher=submitit_local", "health=off,warn"], ["job 1 is the same run as job 0"]),
+        (["hydra/launcher=submitit_local", "data.classes=900", "seed=0"], ["job 0 (", "data.classes=900"]),
+        (["hydra/launcher=submitit_slurm", "seed=0,1"], ["sbatch and srun", "login node"]),
+    ],
+    ids=lambda value: " ".join(value[:2]),
+)
+def test_what_cannot_be_is_told_before_anything_is_submitted(cache, tmp_path, arguments, words):
+    environment = os.environ | {"PATH": "/nowhere"}
+    result = subprocess.run(command(cache, tmp_path, *arguments), env=environment, capture_output=True, text=True)
+    assert result.returncode == 2 and len(result.stderr.strip().splitlines()) == 1, result.stderr
+    for word in words:
+        assert word in result.stderr
+    assert not (tmp_path / "outputs").exists()

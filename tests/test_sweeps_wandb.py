@@ -10,8 +10,9 @@ import yaml
 from hydra import compose, initialize_config_dir
 from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
 
-from stackgan.command_line import PATHS, quote_literal
+from stackgan.cli.spelling import TRAIN, spell
 from stackgan.config import PROJECT, Config, register, typed
+from support import composed
 
 SWEEPS = {path.stem: path for path in sorted((PROJECT / "sweeps/wandb").glob("*.yaml"))}
 VARIANTS = {"nobn_adam", "nobn_rmsprop", "nobn_rmsprop_wgan", "bn_adam", "bn_adam_wgan_dropout", "lr_x10"}
@@ -35,7 +36,7 @@ def configurations(commands) -> Iterator[Config]:
     with initialize_config_dir(str(PROJECT / "conf"), version_base="1.3"):
         for command in commands:
             assert command[:3] == ["/usr/bin/env", "python", "src/train.py"]
-            yield typed(compose("config", [quote_literal(argument, PATHS) for argument in command[3:]]))
+            yield typed(compose("config", spell(command[3:], TRAIN)))
 
 
 def grid(sweep):
@@ -96,8 +97,9 @@ def test_a_sweeps_file_begins_with_its_question_and_command(name):
 
 
 @pytest.mark.parametrize("name", SWEEPS)
-def test_a_sweep_belongs_to_the_loggers_project_and_ranks_by_a_documented_score(name):
+def test_a_sweep_belongs_to_the_loggers_project_and_ranks_by_a_documented_score(name, monkeypatch):
     sweep = read(name)
-    assert sweep["project"] == yaml.safe_load((PROJECT / "conf/logger/default.yaml").read_text())["project"]
+    monkeypatch.delenv("WANDB_PROJECT", raising=False)
+    assert sweep["project"] == composed().logger.project
     assert sweep["metric"]["goal"] == "maximize"
     assert f"`{sweep['metric']['name']}`" in (PROJECT / "docs/outputs.md").read_text()

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from stackgan.config import Config, Trainer, requested_budget, stage_scale
 from stackgan.data.batches import BatchStream
@@ -16,6 +17,7 @@ from stackgan.errors import UserError
 from stackgan.evaluation.during_training import ScorePlan, TrainingScores
 from stackgan.evaluation.feature_networks import build_feature_network
 from stackgan.health.monitor import HealthSettings
+from stackgan.health.verdicts import remedy_words
 from stackgan.inputs import Inputs
 from stackgan.losses.adversarial import AdversarialLoss
 from stackgan.losses.build import build_loss
@@ -25,6 +27,7 @@ from stackgan.networks.recompute import recompute_activations
 from stackgan.networks.stage_one import StageOneGenerator
 from stackgan.networks.stage_two import StageTwoGenerator
 from stackgan.networks.text_to_image import TextToImage, TextWhitener
+from stackgan.processor import multiplies_bfloat16
 from stackgan.training.module import StepSettings, TextToImageGAN
 from stackgan.training.optimizers import OptimizerSettings
 from stackgan.training.schedule import LearningRateSchedule
@@ -151,15 +154,19 @@ def build_step_settings(config: Config, inputs: Inputs, budget: int) -> StepSett
         ema_half_life=config.scale.ema_half_life,
         augment=config.data.augment == "on" or (config.data.augment == "auto" and few),
         fresh_noise=config.arch.fresh_noise,
+        measure_health=config.health.policy != "off",
         accumulate=config.trainer.accumulate,
     )
 
 
 def build_health_settings(config: Config) -> HealthSettings:
     """Thresholds and policy of the health monitor."""
-    health = config.health
+    health, lr, loss = config.health, config.lr, config.loss
     return HealthSettings(
         thresholds=asdict(health.thresholds),
+        words=remedy_words(
+            lr.generator, lr.discriminator, loss.n_critic, loss.kl_weight, config.scale.discriminator_channels
+        ),
         policy=health.policy,
         acts_on=tuple(health.acts_on),
         every=health.every,
@@ -173,11 +180,11 @@ def build_health_settings(config: Config) -> HealthSettings:
 def build_scores(config: Config, run: Path, inputs: Inputs, keep_best: Callable[[], None]) -> TrainingScores:
     """The scores while the run goes on and at its end."""
     evaluation = config.evaluation
-    network = build_feature_network(evaluation.network, evaluation.inception_weights)
     plan = ScorePlan(
         evaluation.every, evaluation.samples, evaluation.final_samples,
         evaluation.splits, evaluation.batch_size, evaluation.seed,
     )  # fmt: skip
+    network = build_feature_network(evaluation.network, evaluation.inception_weights) if plan.scores else None
     return TrainingScores(run, inputs.store, inputs.table, network, plan, keep_best)
 
 
@@ -203,8 +210,20 @@ def build_stream(config: Config, inputs: Inputs, budget: int, trainer: pl.Traine
 
 
 def build_trainer(config: Config, callbacks: list[pl.Callback], loggers: list[Any]) -> pl.Trainer:
-    """A Trainer that leaves to us what it does per optimizer step: budget, checkpoints, progress."""
+    """A Trainer that leaves to us what it does per optimizer step: budget, checkpoints, progress.
+
+    Raises UserError for devices that the preflight believed in and Lightning does not find: CUDA_VISIBLE_DEVICES names others, torch is a
+    build for CPUs.
+    """
     trainer = config.trainer
+    try:
+        return _trainer(trainer, callbacks, loggers)
+    except MisconfigurationException as error:
+        devices = f"trainer.accelerator={trainer.accelerator} trainer.devices={trainer.devices}"
+        raise UserError(f"{devices}: {' '.join(str(error).split())}") from error
+
+
+def _trainer(trainer: Trainer, callbacks: list[pl.Callback], loggers: list[Any]) -> pl.Trainer:
     return pl.Trainer(
         accelerator=trainer.accelerator,
         devices=trainer.devices,
@@ -246,5 +265,4 @@ def resolve_precision(precision: str, accelerator: str) -> str:
         return precision
     if accelerator != "cpu" and torch.cuda.is_available():
         return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
-    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-    return "bf16-mixed" if capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") else "32-true"
+    return "bf16-mixed" if multiplies_bfloat16() else "32-true"

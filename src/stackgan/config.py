@@ -4,18 +4,23 @@ Nothing here imports torch, so `--help`, `--cfg job` and the check of a whole sw
 hold the values and say what they mean; this file holds the types, and `check` refuses what cannot work in one sentence.
 """
 
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, get_type_hints
 
+import yaml
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
+from stackgan.cli.hints import no_setting
 from stackgan.errors import UserError
+from stackgan.gpus import device_count
 from stackgan.health.names import POLICIES, VERDICTS
 from stackgan.losses.names import LOSSES, PENALTIES
-from stackgan.networks.architecture import ARCHITECTURES, DISCRIMINATOR_NORMS, GENERATOR_NORMS, INITS
+from stackgan.networks.architecture import ARCHITECTURES, DISCRIMINATOR_NORMS, GENERATOR_NORMS, INITS, STAGE_ONE_SIZES
+from stackgan.ranges import check_ranges
 from stackgan.tracking.checks import WANDB_MODES, check_wandb_names
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -144,7 +149,7 @@ class Scale:
 class Trainer:
     name: str = MISSING
     accelerator: str = "auto"
-    devices: int = 1
+    devices: Any = 1  # a number; auto and -1 become one in `typed`
     precision: str = "auto"
     threads: int | None = None
     deterministic: bool = False
@@ -174,9 +179,10 @@ class Evaluation:
     name: str = MISSING
     network: str = "auto"  # auto | efflite0 | inception
     inception_weights: str | None = None
-    every: int = MISSING
+    every: int | None = MISSING  # null: no scores while training
     samples: int = MISSING
-    final_samples: int = MISSING
+    final_samples: int | None = MISSING  # null: no score at the end
+    full_samples: int | None = None  # pictures for all scores of evaluate.py after the end; null: not taken
     splits: int = 10
     batch_size: int = 50
     seed: int = 0
@@ -196,8 +202,8 @@ class Thresholds:
 
 @dataclass
 class Health:
-    name: str = "default"
-    policy: str = "warn"  # warn | stop | rollback
+    name: str = "warn"
+    policy: str = "warn"  # off | warn | stop | rollback
     acts_on: list[str] = field(default_factory=list)
     every: int = 10_000
     captions: int = 12
@@ -262,34 +268,67 @@ def typed(composed: DictConfig) -> Config:
     Hydra's own check lets `+typo=1` through; merging the plain values into the schema once more does not.
     Raises UserError with one sentence.
     """
-    try:
-        values = {key: value for key, value in composed.items() if key != "hydra"}
-        plain = OmegaConf.to_container(OmegaConf.create(values), resolve=True)
-        merged = OmegaConf.merge(OmegaConf.structured(Config), plain)
-        config = OmegaConf.to_object(merged)
-    except OmegaConfBaseException as error:
-        raise UserError(one_sentence(error)) from error
-    assert isinstance(config, Config)
+    config = as_schema(composed, Config)
+    trainer = config.trainer  # a number from here on: how a batch is shared depends on it
+    trainer.devices = device_count(trainer.devices, trainer.accelerator)
     check(config)
     return config
+
+
+S = TypeVar("S")
+
+
+def as_schema(composed: DictConfig, schema: type[S]) -> S:
+    """A composed configuration, but for Hydra's own part, as a dataclass. Raises UserError where a key or a type is not the schema's."""
+    try:
+        plain = OmegaConf.to_container(composed)  # without its types, by which keys that were added with + would pass
+        assert isinstance(plain, dict)
+        plain.pop("hydra", None)
+        result = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), plain))
+    except OmegaConfBaseException as error:
+        raise UserError(one_sentence(error, schema)) from error
+    assert isinstance(result, schema)
+    return result
 
 
 def saved_config(run: Path) -> Config:
     """The configuration of a run, from its config.yaml. Raises UserError where there is none."""
     try:
-        values = OmegaConf.load(run / "config.yaml")
+        text = (run / "config.yaml").read_text(encoding="utf-8")
     except OSError as error:
         raise UserError(f"run={run} is no run folder: it has no config.yaml.") from error
-    assert isinstance(values, DictConfig)
-    return typed(values)
+    return typed(
+        DictConfig(yaml.safe_load(text.replace("${", "\\${")))
+    )  # it is resolved: what looks like a formula is text
 
 
-def one_sentence(error: OmegaConfBaseException) -> str:
-    """OmegaConf's message without its dump of types, led by the key it is about."""
-    first = str(error).splitlines()[0]
+def one_sentence(error: OmegaConfBaseException, schema: type = Config) -> str:
+    """OmegaConf's message without its dump of types, in words about the setting of `schema` that it is about."""
+    first, key = str(error).splitlines()[0], error.full_key
     if isinstance(error, ConfigKeyError):
-        return f"{error.full_key} is not a setting; --cfg job lists them all."
-    return f"{error.full_key}: {first}" if error.full_key and error.full_key not in first else first
+        return no_setting(str(key), setting_types(schema))
+    wrong = re.search(r"Value '(.*)' of type '.*' could not be converted to (\w+)", first)
+    if wrong and key:
+        return f"{key}={wrong[1]} is not {KINDS.get(wrong[2], wrong[2])}."
+    if "not Optional" in first or "Non optional field" in first:
+        return f"{key} needs a value; null is none."
+    return f"{key}: {first}" if key and key not in first else first
+
+
+KINDS = {"Integer": "a whole number", "Float": "a number", "Boolean": "true or false"}
+
+
+def setting_types(schema: type, prefix: str = "") -> dict[str, Any]:
+    """The type of each setting of a dataclass, by its dotted name."""
+    types: dict[str, Any] = {}
+    hints = get_type_hints(schema)
+    for each in fields(schema):
+        kind = hints[each.name]
+        if is_dataclass(kind):
+            types |= setting_types(kind, f"{prefix}{each.name}.")  # type: ignore[arg-type]
+        else:
+            types[prefix + each.name] = kind
+    return types
 
 
 CHOICES: dict[str, tuple[Any, ...]] = {
@@ -306,6 +345,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "norm.generator": GENERATOR_NORMS,
     "norm.discriminator": DISCRIMINATOR_NORMS,
     "optim.name": ("adam", "adamw", "rmsprop", "sgd"),
+    "scale.one.image_size": STAGE_ONE_SIZES,
     "loss.name": LOSSES,
     "loss.mismatch": ("text", "image"),
     "loss.penalty": PENALTIES,
@@ -324,6 +364,7 @@ def check(config: Config) -> None:
     _check_choices(config)
     _check_numbers(config)
     _check_loss(config.loss, config.norm)
+    _check_study(config.study)
     _check_sources(config)
     _check_sizes(config)
     _check_devices(config.trainer, config.norm, stage_scale(config).batch_size)
@@ -345,35 +386,12 @@ def _check_choices(config: Config) -> None:
 
 
 def _check_numbers(config: Config) -> None:
-    positive = ["loss.n_critic", "loss.penalty_every", "loss.wrong_texts", "text.captions_per_image", "evaluation.splits",
-                "trainer.devices", "trainer.accumulate",
-                "scale.generator_channels", "scale.discriminator_channels", "scale.ema_half_life", "lr.generator",
-                "lr.discriminator", "logger.log_every", "logger.samples_every", "evaluation.every", "evaluation.samples",
-                "evaluation.final_samples", "evaluation.batch_size", "logger.checkpoint_minutes", "data.classes",
-                "data.images_per_class", "data.picture_size", "jobs"]  # fmt: skip
-    for stage in ("one", "two"):
-        positive += [f"scale.{stage}.{key}" for key in ("batch_size", "image_size", "lr_factor")]
-        size = _value(config, f"scale.{stage}.image_size")
-        if size < 16 or size & (size - 1):
-            raise UserError(f"scale.{stage}.image_size={size} must be a power of two of at least 16.")
-    for key in positive:
-        if _value(config, key) <= 0:
-            raise UserError(f"{key}={_value(config, key)} must be greater than zero.")
-    for key in (
-        "images",
-        "epochs",
-        "loss.clip",
-        "text.whiten",
-        "optim.clip_norm",
-        "lr.halve_every_epochs",
-        "logger.checkpoint_images",
-    ):
-        if _value(config, key) is not None and _value(config, key) <= 0:
-            raise UserError(f"{key}={_value(config, key)} must be greater than zero (or null).")
-    if not 0 <= config.dropout.rate < 1:
-        raise UserError(f"dropout.rate={config.dropout.rate} must be at least 0 and below 1.")
-    if not 0 <= config.loss.label_smoothing < 0.5:
-        raise UserError(f"loss.label_smoothing={config.loss.label_smoothing} must be at least 0 and below 0.5.")
+    check_ranges(lambda key: _value(config, key))
+    for key in ("scale.generator_channels", "scale.discriminator_channels"):
+        if _value(config, key) % 4:
+            raise UserError(
+                f"{key}={_value(config, key)} must be a multiple of 4: the narrowest layers have a quarter of it."
+            )
     if config.images is not None and config.epochs is not None:
         raise UserError("images and epochs both set the budget; give one of them.")
 
@@ -394,6 +412,12 @@ def _check_loss(loss: Loss, norm: Norm) -> None:
         raise UserError("loss.wrong_texts and loss.matching_* compare captions of one picture; use loss.mismatch=text.")
 
 
+def _check_study(study: str | None) -> None:
+    """Its folder lies below `outputs`."""
+    if study is not None and (not study.strip() or Path(study).is_absolute() or ".." in Path(study).parts):
+        raise UserError(f"study={study} must be a name, the folder's below outputs; another place is outputs=<folder>.")
+
+
 def _check_sizes(config: Config) -> None:
     if requested_budget(config) == (None, None):
         raise UserError(f"no budget: give images=<n> or epochs=<n>, or set them in scale={config.scale.name}.")
@@ -402,8 +426,16 @@ def _check_sizes(config: Config) -> None:
             f"scale.two.image_size={config.scale.two.image_size} must be two or four times "
             f"scale.one.image_size={config.scale.one.image_size}."
         )
-    if config.evaluation.splits > min(config.evaluation.samples, config.evaluation.final_samples):
-        raise UserError("evaluation.splits must not exceed evaluation.samples or evaluation.final_samples.")
+    _check_samples(config.evaluation)
+
+
+def _check_samples(evaluation: Evaluation) -> None:
+    counts = {"final_samples": evaluation.final_samples, "full_samples": evaluation.full_samples}
+    if evaluation.every is not None:
+        counts["samples"] = evaluation.samples
+    for key, count in counts.items():
+        if count is not None and evaluation.splits > count:
+            raise UserError(f"evaluation.splits={evaluation.splits} must not exceed evaluation.{key}={count}.")
 
 
 def _check_sources(config: Config) -> None:
@@ -415,6 +447,8 @@ def _check_sources(config: Config) -> None:
         )
     if config.data.test_classes and (config.data.split != "class" or config.data.name not in ("birds", "cub")):
         raise UserError("data.test_classes belongs to data.split=class of data=birds or data=cub.")
+    if config.text.name == "attributes" and config.data.name not in ("birds", "cub"):
+        raise UserError(f"text=attributes: the pictures of {config.data.name} have no attributes; use text=minilm.")
     if config.text.name == "precomputed" and not config.text.embeddings:
         raise UserError(
             "text=precomputed needs text.embeddings=<folder with train/ and test/ of the StackGAN release>."
@@ -446,11 +480,6 @@ def _check_devices(trainer: Trainer, norm: Norm, batch_size: int) -> None:
 
 
 def _check_health(health: Health) -> None:
-    for key, least in (("every", 1), ("captions", 2), ("noises", 2), ("patience", 1), ("warm_up", 0), ("rollbacks", 0)):
-        if getattr(health, key) < least:
-            raise UserError(f"health.{key}={getattr(health, key)} must be at least {least}.")
-    if not 0 < health.rollback_lr <= 1:
-        raise UserError(f"health.rollback_lr={health.rollback_lr} must be above 0 and at most 1.")
     for name in health.acts_on:
         if name not in VERDICTS:
             raise UserError(f"health.acts_on: {name} is no verdict; choose of {', '.join(VERDICTS)}.")

@@ -27,7 +27,8 @@ from stackgan.assembly import (
 )
 from stackgan.config import Config
 from stackgan.errors import UserError
-from stackgan.evaluation.record import ProtocolRecord
+from stackgan.evaluation.record import ProtocolRecord, describe, recorded
+from stackgan.evaluation.request import ScoreRequest
 from stackgan.health.monitor import HealthMonitor, Reporter
 from stackgan.health.probe import Probe
 from stackgan.inputs import Inputs, prepare_inputs
@@ -44,7 +45,7 @@ from stackgan.run_directory import (
     remove_leftovers,
     write_atomically,
 )
-from stackgan.tracking.checks import require_trackers
+from stackgan.text.precision import same_encoder
 from stackgan.tracking.loggers import build_loggers, finish_loggers
 from stackgan.tracking.wandb_summary import send_summary
 from stackgan.training.bundle import GeneratorBundle, load_bundle
@@ -54,11 +55,13 @@ from stackgan.training.checkpoint import (
     Found,
     RollBack,
     newest_checkpoint,
+    other_precision,
     refuse_other_run,
     restore,
     start_from,
     whitened_components,
 )
+from stackgan.training.gate import all_finite
 from stackgan.training.live_status import LiveStatus
 from stackgan.training.module import TextToImageGAN
 from stackgan.training.preemption import Preempted, StopRequest, end_with_parent
@@ -72,7 +75,6 @@ PACKAGES = ("torch", "pytorch-lightning", "torchmetrics", "hydra-core", "wandb")
 
 def run(config: Config, overrides: list[str]) -> int:
     """Train, continue or skip the run of this configuration. Returns the exit code; raises UserError before any work."""
-    require_trackers(config.logger.wandb, config.logger.tensorboard)
     place = locate_run(config, overrides)
     prepare_process(config)
     inputs = prepare_inputs(config)
@@ -86,7 +88,7 @@ def run(config: Config, overrides: list[str]) -> int:
             f"{inputs.store.fingerprint}); move it away or choose another study=<name>."
         )
     if before is not None and before.state == "done" and before.images >= budget:
-        say(f"already done ({before.images:,} images): {place.folder}")
+        say(f"already done ({before.images:,} images): {place.folder}{_missing_scores(config, before, place.folder)}")
         return DONE
     if not is_first_rank():
         end_with_parent()
@@ -95,6 +97,16 @@ def run(config: Config, overrides: list[str]) -> int:
     with lock_run(place.folder):
         remove_leftovers(place.folder)
         return Experiment(config, overrides, place, inputs, budget, read_status(place.folder)).run()
+
+
+def _missing_scores(config: Config, status: Status, run: Path) -> str:
+    """What to do about scores that this command asks for and the finished run was trained without."""
+    plan = config.evaluation
+    taken = {row["samples"] for row in recorded(run) if row["captions"] == "test" and row["images"] == status.images}
+    lacking = (plan.final_samples is not None and not taken) or plan.full_samples not in (None, *taken)
+    if not lacking:
+        return ""
+    return f"\nit was trained without these scores: python src/evaluate.py run='{run}' samples={plan.full_samples or plan.final_samples}"
 
 
 class Experiment:
@@ -170,7 +182,7 @@ class Experiment:
         if self.place.stage_one is None:
             return None
         bundle, encoder = load_bundle(self.place.stage_one / "generator"), self.inputs.encoder
-        if bundle.text.fingerprint != encoder.fingerprint:
+        if not same_encoder(bundle.text.fingerprint, encoder.fingerprint):
             raise UserError(
                 f"stage_one={self.place.stage_one} was trained on {bundle.text.name} embeddings ({bundle.text.fingerprint}) "
                 f"and this run has {encoder.name} ({encoder.fingerprint}); use the same text=."
@@ -204,6 +216,8 @@ class Experiment:
             for note in found.notes:
                 self.event(images, f"warning: {note} Going back to {found.path.name}.")
             self.event(images, "went on from the checkpoint")
+            if other := other_precision(found.checkpoint, self.identity):
+                self.event(images, other)
         elif self.before is not None and self.before.images:
             self.event(0, f"started again: the session before reached {self.before.images:,} images and saved none")
         elif self.place.start is not None:
@@ -270,24 +284,56 @@ class Experiment:
         final = scores.final or scores.score_test(trainer, module)
         if trainer.is_global_zero:
             self._save_bundle()
-            self._end("done", scores={final.metric: final.value})
-            print(self._outputs(grids.last, f"{final.metric} {final.value:.3f} +- {final.std:.3f}"))
+            self._end("done", scores=_by_name(final) | self._full_scores())
+            print(
+                self._outputs(
+                    grids.last, "" if final is None else f"{final.metric} {final.value:.3f} +- {final.std:.3f}"
+                )
+            )
 
     def _save_bundle(self, name: str = "generator") -> None:
         module = self.module
         bundle = GeneratorBundle(module.sampler(), self.inputs.encoder, self.place.signature, module.images_seen)
         bundle.save(self.folder / name)
 
+    def _full_scores(self) -> dict[str, float]:
+        """All that src/evaluate.py measures, where the configuration asks for it; what cannot be measured does not cost the run."""
+        evaluation = self.config.evaluation
+        if evaluation.full_samples is None:
+            return {}
+        from stackgan.evaluation.run_scores import score_run
+
+        self.stop.no_longer_deferred()  # killed here, the same command goes on with the scores
+        weights = evaluation.inception_weights
+        request = ScoreRequest(
+            samples=evaluation.full_samples,
+            splits=evaluation.splits,
+            seed=evaluation.seed,
+            batch_size=evaluation.batch_size,
+            network=evaluation.network,
+            network_path=Path(weights) if weights and evaluation.network != "efflite0" else None,
+        )
+        try:
+            scored = score_run(self.folder, request)
+        except UserError as error:
+            self.event(
+                self.module.images_seen, f"evaluation.full_samples={evaluation.full_samples}: no such scores: {error}"
+            )
+            return {}
+        say("\n".join([*map(describe, scored.records), *scored.notes]))
+        return {record.metric: record.value for record in scored.records if record.frames != "cropped"}
+
     @rank_zero_only
     def _leave_last_good(self, final: ProtocolRecord | None) -> None:
-        """Of a run that its health ended: the generator it has in its module now, where that was good enough to score."""
-        if final is not None:
+        """Of a run that its health ended: the generator it has in its module now, where its weights are good, and its score."""
+        if all_finite(self.module.parameters()):
             self._save_bundle()
-            self._record(scores={final.metric: final.value})
+            self._record(scores=_by_name(final))
 
     def _monitor(self, log: TrainingLog) -> HealthMonitor:
-        health = self.config.health
-        probe = Probe(self.inputs.store, self.inputs.table, health.captions, health.noises)
+        health, probe = self.config.health, None
+        if health.policy != "off":
+            probe = Probe(self.inputs.store, self.inputs.table, health.captions, health.noises)
         reporter = Reporter(lambda verdicts: self._record(verdicts=verdicts), self.event)
         return HealthMonitor(build_health_settings(self.config), log, probe, self.checkpoints, self.budget, reporter)
 
@@ -326,3 +372,7 @@ class Experiment:
     def _outputs(self, samples: Path | None = None, score: str = "") -> str:
         lines = [("samples", samples), ("score", score), ("metrics", self.folder / "metrics.csv"), ("run", self.folder)]
         return "\n".join(f"{name + ':':9}{value}" for name, value in lines if value)
+
+
+def _by_name(record: ProtocolRecord | None) -> dict[str, float]:
+    return {} if record is None else {record.metric: record.value}

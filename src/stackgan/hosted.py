@@ -3,6 +3,7 @@
 from stackgan.config import Config
 from stackgan.errors import UserError
 from stackgan.run_directory import locate_run, read_status
+from stackgan.run_lookup import name_runs
 
 
 def run_hosted(config: Config, overrides: list[str]) -> dict[str, float]:
@@ -13,6 +14,7 @@ def run_hosted(config: Config, overrides: list[str]) -> dict[str, float]:
     """
     if config.dry_run:
         raise UserError("dry_run=true belongs to the default launcher; list the jobs without hydra/launcher=.")
+    name_runs(config)
     from stackgan.experiment import FAILED, PREEMPTED, run  # imports torch
 
     code = run(config, overrides)

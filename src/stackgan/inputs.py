@@ -13,7 +13,7 @@ from stackgan.data.records import SPLITS
 from stackgan.data.splits import SplitRule
 from stackgan.data.store import ImageStore, Resample
 from stackgan.text.attributes import attribute_table
-from stackgan.text.encoders import build_encoder
+from stackgan.text.encoders import build_encoder, fast_encoder
 from stackgan.text.precomputed import precomputed_table
 from stackgan.text.table import EmbeddingTable, embed_store
 from stackgan.training.bundle import TextEncoderId
@@ -86,7 +86,8 @@ def prepare_table(config: Config, store: ImageStore) -> EmbeddingTable:
         case "precomputed":
             return precomputed_table(store, Path(config.text.embeddings or ""), cache)
         case _:
-            return embed_store(store, build_encoder(config.text.name), cache)
+            name = config.text.name
+            return embed_store(store, build_encoder(name), cache, faster=fast_encoder(name))
 
 
 def describe(inputs: Inputs) -> str:

@@ -7,6 +7,7 @@ import torch
 from pytorch_lightning.utilities import rank_zero_only
 
 from stackgan.config import Config
+from stackgan.errors import UserError
 
 HARMLESS = (  # Lightning's advice that does not apply: batches come from memory, and some networks are frozen on purpose
     ".*does not have many workers.*",
@@ -37,3 +38,12 @@ def is_first_rank() -> bool:
 def say(text: str) -> None:
     """Print it once, however many ranks there are."""
     print(text, flush=True)
+
+
+def find_device(name: str) -> str:
+    """`auto`, `cpu` or `cuda` as torch calls it. Raises UserError for a GPU that is not there."""
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UserError("device=cuda: torch sees no GPU here; take device=cpu.")
+    return name

@@ -25,6 +25,7 @@ except ImportError:  # Windows has no such locks
     fcntl = None  # type: ignore[assignment]
 
 State = Literal["running", "done", "diverged", "collapsed", "preempted", "skipped", "failed"]
+BY_VERDICT = ("diverged", "collapsed")
 LOCK_PATIENCE = 1.0  # seconds; `is_running` holds the lock for an instant
 
 
@@ -139,8 +140,12 @@ def bundle_hash(generator: Path) -> str:
     return digest.hexdigest()[:16]
 
 
+class StageOneEnded(UserError):
+    """The Stage I of a Stage-II run ended by a verdict: a result, on which nothing can stand."""
+
+
 def find_stage_one(config: Config) -> Path:
-    """The Stage-I run that this Stage-II run stands on. Raises UserError where there is none.
+    """The Stage-I run that this Stage-II run stands on. Raises UserError where there is none, StageOneEnded where a verdict ended it.
 
     `stage_one=auto` means the finished run with the same configuration at stage=one and the same seed, in this study or,
     failing that, in any other one.
@@ -152,12 +157,17 @@ def find_stage_one(config: Config) -> Path:
                 f"stage_one={run} holds no generator/generator.json; give the folder of a finished Stage-I run."
             )
         return run
-    signature = stage_one_signature(config)
-    study = study_directory(config)
+    signature, study = stage_one_signature(config), study_directory(config)
+    ended: tuple[Path, Status] | None = None
     for folder in (*sorted(study.glob(f"*-{signature}")), *sorted(Path(config.outputs).glob(f"*/*-{signature}"))):
         status = read_status(folder)
         if status is not None and status.state == "done":
             return folder
+        if status is not None and status.state in BY_VERDICT:
+            ended = ended or (folder, status)
+    if ended is not None:
+        folder, status = ended
+        raise StageOneEnded(f"its Stage I, {folder.name}, is {status.state}: {status.reason}".rstrip(": "))
     raise UserError(
         f"stage_one=auto found no finished Stage-I run with this configuration (signature {signature}) in {config.outputs}; "
         "train it first (the same command with stage=one) or give stage_one=<run folder>."

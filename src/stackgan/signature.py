@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from stackgan.cli.spelling import shown
 from stackgan.config import PROJECT, Config
 
 # What does not change the function learned from each image. `stage_one` enters by the hash of its bundle.
@@ -99,9 +100,9 @@ def run_name(config: Config, overrides: Sequence[str], conf: Path = PROJECT / "c
         chosen |= _defaults(conf / "variant" / f"{config.variant}.yaml")
     parts = [config.variant] if config.variant else []
     for override in sorted(overrides, key=lambda text: "." in text.partition("=")[0]):  # choices first: they say most
-        key, _, value = override.lstrip("+~").partition("=")
+        key, _, value = shown(override).partition("=")
         if key == "start_from":
-            value = Path(value.strip("'")).name  # quoted where it has a comma
+            value = Path(value).name
         if _shows(key) and chosen.get(key) != value:
             parts.append(f"{key}={value}")
     name = ",".join(parts) or "base"

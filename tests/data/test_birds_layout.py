@@ -159,7 +159,7 @@ def test_a_folder_with_other_contents_is_refused(painted, tmp_path):
         ({"classes": 0}, "classes"),
         ({"classes": 201}, "classes"),
         ({"images_per_class": 0}, "images_per_class"),
-        ({"size": 40}, "size"),
+        ({"size": 40}, "picture_size"),
         ({"seed": -1}, "seed"),
     ],
 )

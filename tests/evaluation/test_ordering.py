@@ -20,7 +20,8 @@ from stackgan.data.randomness import generator
 from stackgan.evaluation.feature_networks import build_feature_network, efflite0_path
 from stackgan.evaluation.frechet_distance import frechet_distance
 from stackgan.evaluation.kernel_distance import kernel_distance_of
-from stackgan.evaluation.lpips_diversity import Lpips, lpips_diversity, lpips_files
+from stackgan.evaluation.lpips_diversity import Lpips, lpips_diversity
+from stackgan.evaluation.weight_files import lpips_files
 
 pytestmark = pytest.mark.skipif(
     efflite0_path() is None, reason="the package of requirements/offline.txt is not installed"

@@ -5,17 +5,13 @@ import json
 from dataclasses import asdict, replace
 
 import pytest
-import wandb
-import yaml
-from stackgan.evaluation.wandb_scores import send_scores, summary
 
 from reporting.page_study import record as make_record
 from stackgan.errors import UserError
-from stackgan.evaluation.record import ProtocolRecord, append_record, append_records, describe
+from stackgan.evaluation.record import ProtocolRecord, append_record, append_records, describe, summary
 from stackgan.reporting.page.collect import read_study
 from stackgan.reporting.page.compare import columns
 from stackgan.reporting.score_table import write_table
-from support import TINY, composed
 
 RECORD = ProtocolRecord("is_efflite0", 2.0, 0.1, 3.0, "efflite0", "ab", "128", 10, 10, 2, 0, "test", "ema", 64)
 
@@ -74,31 +70,6 @@ def test_a_record_is_described_with_everything_to_hold_beside_it():
 def test_the_summary_has_a_value_for_each_metric_with_and_without_frames():
     values = summary([RECORD, replace(RECORD, value=2.4, frames="cropped")])
     assert values == {"score/is_efflite0": 2.0, "score/is_efflite0_cropped": 2.4}
-
-
-def run_of(folder, wandb):
-    """A run's folder with a configuration."""
-    folder.mkdir(parents=True)
-    config = asdict(composed(*TINY, f"logger.wandb={wandb}", f"data.cache={folder}", f"outputs={folder}"))
-    (folder / "config.yaml").write_text(yaml.safe_dump(config))
-    (folder / "status.json").write_text('{"state": "done", "signature": "00c0ffee"}')
-    return folder
-
-
-def test_scores_go_to_the_summary_of_the_runs_own_wandb_run(tmp_path, monkeypatch):
-    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    run = run_of(tmp_path / "trial" / "base-00c0ffee", "offline")
-    sent, finish = [], wandb.Run.finish
-
-    def spy(self, *args, **kwargs):
-        sent.append(dict(self.summary))
-        return finish(self, *args, **kwargs)
-
-    monkeypatch.setattr(wandb.Run, "finish", spy)
-    assert send_scores(run, [RECORD]) == "trial-00c0ffee"  # the id that training gave it
-    assert sent[-1]["score/is_efflite0"] == 2.0
-    with pytest.raises(UserError, match=r"logger\.wandb=disabled"):
-        send_scores(run_of(tmp_path / "other" / "base-00c0ffee", "disabled"), [RECORD])
 
 
 def write_run(study, name, *records):

@@ -7,11 +7,13 @@ import pytest
 from stackgan.health.ledger import Ledger
 from stackgan.health.names import VERDICTS
 from stackgan.health.runaway import Runaway
-from stackgan.health.verdicts import RULES
+from stackgan.health.verdicts import RULES, remedy_words
+
+WORDS = remedy_words(2e-4, 2e-4, 1, 2.0, 32)
 
 
 def ledger(patience=2, warm_up=100, **thresholds):
-    return Ledger({"mode_collapse": 0.03, "white_border": 0.5, "nan": 0.5} | thresholds, warm_up, patience)
+    return Ledger({"mode_collapse": 0.03, "white_border": 0.5, "nan": 0.5} | thresholds, warm_up, patience, WORDS)
 
 
 def test_a_verdict_needs_several_bad_measurements_in_a_row_after_the_warm_up():
@@ -73,7 +75,7 @@ def test_a_ledger_goes_on_where_another_stopped():
 def test_every_verdict_has_words():
     assert set(RULES) == set(VERDICTS)
     for rule in RULES.values():
-        sentence = rule.sentence(0.123, 0.5, "Detail")
+        sentence = rule.sentence(0.123, 0.5, "Detail", WORDS)
         assert "0.123" in sentence and "0.5" in sentence and "People" in sentence and "{" not in sentence
 
 

@@ -8,7 +8,7 @@ from unittest.mock import MagicMock
 
 import pytest
 import torch
-from pytorch_lightning.loggers import WandbLogger
+import wandb
 
 from stackgan.evaluation.feature_networks import efflite0_path
 from stackgan.experiment import run
@@ -168,12 +168,12 @@ def test_probes_change_nothing_that_is_learned(tiny, tmp_path):
 
 
 def test_an_alert_is_sent_once(tiny, tmp_path, monkeypatch):
-    wandb_run = MagicMock()
-    monkeypatch.setattr(WandbLogger, "experiment", wandb_run)
+    alert = MagicMock()
+    monkeypatch.setattr(wandb.Run, "alert", alert)
     run(tiny(*ALWAYS, "logger.wandb=offline"), [])
-    (alert,) = wandb_run.alert.call_args_list
-    title, sentence = alert.args
-    assert title == "black at 24 images" and "contrast" in sentence and alert.kwargs == {"level": "WARN"}
+    (call,) = alert.call_args_list
+    title, sentence = call.args
+    assert title == "black at 24 images" and "contrast" in sentence and call.kwargs == {"level": "WARN"}
 
 
 @pytest.mark.slow

@@ -6,58 +6,32 @@ import os
 import re
 import subprocess
 import sys
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from stackgan.training.wandb_summary import run_summary
 
 from stackgan.config import PROJECT
 from stackgan.health.names import VERDICTS
 from stackgan.run_directory import Status
+from stackgan.tracking.wandb_summary import run_summary
 from support import composed
+from wandb_server import wandb_server
 
 library = pytest.mark.skipif(
     importlib.util.find_spec("wandb_workspaces") is None, reason="needs wandb-workspaces (the extra `sweep`)"
 )
-USER = {"id": "1", "username": "me", "entity": "me", "email": "", "flags": "{}", "teams": {"edges": []}}
-
-
-class StandIn(BaseHTTPRequestHandler):
-    """Answers what the client asks before it saves a view, and keeps the view. Whatever else comes (telemetry) is ignored."""
-
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        query = json.loads(body) if body.startswith(b"{") else {"query": ""}
-        data = {"viewer": USER}
-        if "upsertView" in query["query"]:
-            self.server.views.append(query["variables"])
-            data = {"upsertView": {"view": {"id": "1", "name": query["variables"]["name"]}, "inserted": True}}
-        answer = json.dumps({"data": data}).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(answer)))
-        self.end_headers()
-        self.wfile.write(answer)
-
-    def log_message(self, *_):
-        """Quiet."""
 
 
 @pytest.fixture
 def server():
-    with ThreadingHTTPServer(("127.0.0.1", 0), StandIn) as stand_in:
-        stand_in.views = []
-        threading.Thread(target=stand_in.serve_forever, daemon=True).start()
+    with wandb_server() as stand_in:
         yield stand_in
-        stand_in.shutdown()
 
 
 def workspace(*arguments, server=None, tmp_path):
     environment = {key: value for key, value in os.environ.items() if not key.startswith("WANDB_")}
     environment |= {"NETRC": str(tmp_path / "netrc"), "WANDB_CONFIG_DIR": str(tmp_path)}
     if server is not None:
-        environment |= {"WANDB_API_KEY": "0" * 40, "WANDB_BASE_URL": f"http://127.0.0.1:{server.server_port}"}
+        environment |= server.environment()
     command = [sys.executable, str(PROJECT / "src/workspace.py"), *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
 
@@ -72,7 +46,7 @@ def test_the_workspace_shows_columns_and_summary_keys_that_runs_have(server, tmp
     assert result.returncode == 0, result.stderr
     (view,) = server.views
     assert (view["entityName"], view["projectName"]) == ("me", "birds")
-    assert f"http://127.0.0.1:{server.server_port}/me/birds?nw=" in result.stdout
+    assert f"{server.url}/me/birds?nw=" in result.stdout
     spec = json.loads(view["spec"])["section"]
     sections = {section["name"]: panels(section) for section in spec["panelBankConfig"]["sections"]}
 
@@ -110,8 +84,7 @@ def test_without_a_key_one_sentence_says_so(tmp_path):
 @library
 @pytest.mark.slow
 def test_a_server_that_cannot_be_reached_is_one_sentence(server, tmp_path):
-    server.shutdown()
-    server.server_close()
+    server.stop()
     result = workspace("entity=me", server=server, tmp_path=tmp_path)
     assert result.returncode == 2
     assert "W&B did not take the workspace of me/stackgan" in result.stderr.strip().splitlines()[-1]

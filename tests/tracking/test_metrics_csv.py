@@ -2,7 +2,7 @@
 
 import csv
 
-from stackgan.training.loggers import MetricsCsv
+from stackgan.tracking.metrics_csv import MetricsCsv
 
 
 def rows(path):

@@ -2,12 +2,13 @@
 
 import pytest
 import wandb
-from pytorch_lightning.loggers import WandbLogger
-from stackgan.training.loggers import MetricsCsv
-from stackgan.training.wandb_summary import choices, run_summary, send_summary
 from wandb.sdk.lib.config_util import save_config_file_from_dict
 
 from stackgan.run_directory import Status
+from stackgan.tracking.metrics_csv import MetricsCsv
+from stackgan.tracking.wandb_record import WandbRecord
+from stackgan.tracking.wandb_run import open_wandb
+from stackgan.tracking.wandb_summary import choices, run_summary, send_summary
 from support import composed
 
 COLLAPSE = {"name": "mode_collapse", "images": 40_000, "value": 0.01, "threshold": 0.03, "sentence": "..."}
@@ -62,14 +63,14 @@ def test_a_sweep_of_wandb_hides_a_groups_settings_and_the_summary_still_tells_th
         "MODE": "offline",
     }.items():
         monkeypatch.setenv(f"WANDB_{name}", value)
-    wandb.teardown()  # an earlier run in this process has read the environment already
-    config = composed("loss=wgan_gp", "norm=layer")
-    settings = wandb.Settings(silent=True)
-    logger = WandbLogger(save_dir=tmp_path, offline=True, config={"loss": {"name": "wgan"}}, settings=settings)
+    run = tmp_path / "base-00c0ffee"
+    run.mkdir()
+    config = composed("loss=wgan_gp", "norm=layer", "logger.wandb=offline")
+    logger = open_wandb(run, config, "00c0ffee")
+    assert wandb.run.id == WandbRecord.read(run).id == "run1"  # the agent's
     send_summary([MetricsCsv(tmp_path), logger], config, Status("done", scores={"is_efflite0": 2.5}))
-    summary = dict(logger.experiment.summary)
-    assert logger.experiment.config["loss"] == "wgan_gp"  # W&B's own record of the sweep's parameter
-    wandb.finish()
-    wandb.teardown()  # the next run reads the environment anew
+    summary, sweeps = dict(wandb.run.summary), wandb.run.config["loss"]
+    logger.finish(0)
+    assert sweeps == "wgan_gp"  # W&B's own record of the sweep's parameter
     assert (summary["choice/loss"], summary["choice/norm"]) == ("wgan+gradient", "layer")
     assert summary["score/is_efflite0"] == 2.5

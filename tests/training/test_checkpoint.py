@@ -17,6 +17,7 @@ from stackgan.training.checkpoint import (
     LAST,
     PREVIOUS,
     newest_checkpoint,
+    other_precision,
     random_state,
     read_checkpoint,
     refuse_other_run,
@@ -152,6 +153,20 @@ def test_a_checkpoint_of_another_configuration_is_refused_with_every_difference(
     with pytest.raises(UserError) as raised:
         refuse_other_run(found, {"loss": {"name": "wgan", "clip": 0.01}, "seed": 0, "new": True})
     assert "(loss.name: bce -> wgan, loss.clip: None -> 0.01, new: absent -> True)" in str(raised.value)
+
+
+def test_a_checkpoint_trained_on_text_of_another_precision_is_of_the_same_run(tmp_path):
+    def identity(text: str) -> dict:
+        return {"seed": 0, "fingerprint": {"data": "d", "text": text}}
+
+    write_checkpoint(tmp_path, checkpoint(8, identity=identity("abcd-bf16")))
+    found = newest_checkpoint(tmp_path)
+    for text in ("abcd", "abcd-bf16"):
+        refuse_other_run(found, identity(text))
+    assert other_precision(found.checkpoint, identity("abcd-bf16")) is None
+    assert "another precision" in other_precision(found.checkpoint, identity("abcd"))
+    with pytest.raises(UserError, match=r"fingerprint\.text"):
+        refuse_other_run(found, identity("ef00"))
 
 
 def test_every_generators_state_comes_back(tmp_path):

@@ -1,67 +1,19 @@
-"""Which GPUs and how many CPU threads a job gets. Nothing here imports torch: it would take a context on the GPUs."""
+"""Which GPUs and how many CPU threads a job gets."""
 
 import os
-import re
-import subprocess
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from stackgan.config import Config
-from stackgan.errors import UserError
 from stackgan.lifeline import LIFELINE
 
 RANK_VARIABLES = ("LOCAL_RANK", "RANK", "GLOBAL_RANK", "NODE_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 SRUN_VARIABLES = ("SLURM_NTASKS", "SLURM_PROCID", "SLURM_LOCALID", "SLURM_NODEID")
 
 
-def find_gpus(setting: Any, environment: Mapping[str, str]) -> list[str]:
-    """The GPUs a sweep may use, as CUDA_VISIBLE_DEVICES names them.
-
-    Args:
-        setting: hydra.launcher.gpus: `auto`, or one GPU or a list of them (indices or UUIDs).
-        environment: of the launcher. Under `auto` its CUDA_VISIBLE_DEVICES says which; without it, `nvidia-smi -L` does.
-    """
-    if setting != "auto":
-        given = setting if isinstance(setting, Sequence) and not isinstance(setting, str) else str(setting).split(",")
-        return [str(gpu).strip() for gpu in given if str(gpu).strip()]
-    visible = environment.get("CUDA_VISIBLE_DEVICES")
-    if visible is None:
-        return _listed_gpus()
-    gpus = [gpu.strip() for gpu in visible.split(",")]
-    hidden = next((i for i, gpu in enumerate(gpus) if gpu in ("", "-1", "NoDevFiles")), len(gpus))
-    return gpus[:hidden]  # CUDA too reads the list up to the first entry that is no GPU
-
-
-def _listed_gpus() -> list[str]:
-    try:
-        listing = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=60)
-    except (OSError, subprocess.TimeoutExpired):
-        return []
-    if listing.returncode != 0:
-        return []
-    gpus: list[str] = []
-    for line in listing.stdout.splitlines():
-        if gpu := re.match(r"GPU (\d+):", line):
-            gpus.append(gpu[1])
-        elif part := re.search(r"UUID: (MIG-[^)\s]+)", line):  # a GPU in parts is used by its parts' names
-            if gpus and gpus[-1].isdigit():
-                gpus.pop()
-            gpus.append(part[1])
-    return gpus
-
-
 def gpus_needed(config: Config, gpus: Sequence[str]) -> int:
-    """How many GPUs a job of this configuration gets. Raises UserError where there are fewer."""
-    trainer = config.trainer
-    if trainer.accelerator == "cpu" or not gpus:
-        return 0
-    if trainer.devices > len(gpus):
-        raise UserError(
-            f"trainer.devices={trainer.devices} is more than the {len(gpus)} GPUs that the sweep may use "
-            f"({', '.join(gpus)}); lower it, or name others with hydra.launcher.gpus=[...]."
-        )
-    return trainer.devices
+    """How many GPUs a job of this configuration gets of those that the sweep may use."""
+    return 0 if config.trainer.accelerator == "cpu" or not gpus else int(config.trainer.devices)
 
 
 class GpuDealer:

@@ -27,8 +27,8 @@ def _now(job: Job) -> str:
         return "waits for its Stage I"
     if job.twin is not None:
         return f"after job {job.twin.number}, the same run"
-    if job.folder is None:
-        return "cannot start"  # its reason stands in the column of the run
+    if job.lacks is not None or job.folder is None:
+        return "cannot start"  # without a folder its reason stands in the column of the run
     if job.finished():
         assert job.status is not None
         return job.status.state

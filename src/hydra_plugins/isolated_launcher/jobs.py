@@ -3,8 +3,9 @@
 import hashlib
 import json
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,15 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import filter_overrides
 from omegaconf import DictConfig, open_dict
 
+from stackgan.cli.spelling import TRAIN, quoted, shown, spell_overrides
 from stackgan.config import Config, requested_budget, saved_config, stage_scale, typed
 from stackgan.errors import UserError
-from stackgan.run_directory import Status, locate_run, read_status
+from stackgan.gpus import ALL, device_count
+from stackgan.run_directory import BY_VERDICT, StageOneEnded, Status, find_start, locate_run, read_status
+from stackgan.run_lookup import name_runs
 from stackgan.signature import IGNORED, flat, run_name, run_signature, stage_one_signature
-from stackgan.tracking.checks import require_trackers
 
 LAUNCHER_KEYS = ("jobs", "on_failure", "dry_run")  # settings of the sweep, not of its jobs
-BY_VERDICT = ("diverged", "collapsed")
 
 
 @dataclass(eq=False)
@@ -34,6 +36,8 @@ class Job:
         parent: its Stage I, where that is a job of the sweep.
         twin: the job before it that trains the same run, to another budget or just again.
         log: what its process prints, from the byte `log_start` on.
+        lacks: another run that it needs and that is not there.
+        stage_one_ended: whether a verdict ended its Stage I in an earlier command.
     """
 
     number: int
@@ -48,6 +52,8 @@ class Job:
     parent: "Job | None" = None
     twin: "Job | None" = None
     log_start: int = 0
+    lacks: UserError | None = None
+    stage_one_ended: bool = False
 
     @property
     def name(self) -> str:
@@ -103,7 +109,12 @@ class Job:
         if self.status.state not in BY_VERDICT:
             return False
         saved = _saved(self.folder)
-        return saved is not None and self.budget == self.status.budget and saved.health == self.config.health
+        return saved is not None and self.budget == self.status.budget and _acts_alike(saved, self.config)
+
+
+def _acts_alike(first: Config, second: Config) -> bool:
+    """Whether both do the same about a run's health, whatever the choice was called."""
+    return replace(first.health, name="") == replace(second.health, name="")
 
 
 def _saved(folder: Path) -> Config | None:
@@ -121,40 +132,71 @@ def _budget(config: Config) -> int | None:
 
 
 def compose_jobs(
-    loader: ConfigLoader, master: DictConfig, job_overrides: Sequence[Sequence[str]], first: int, study: str | None
+    loader: ConfigLoader,
+    master: DictConfig,
+    job_overrides: Sequence[Sequence[str]],
+    first: int,
+    study: str | None,
+    gpus: Any = "auto",
 ) -> list[Job]:
     """Compose and check every job before any starts; a bad one stops the sweep with one sentence.
 
     Args:
         first: number of the first job.
         study: name for a sweep that has none; None makes one from the choices that vary.
+        gpus: hydra.launcher.gpus, of which `trainer.devices=auto` takes all; None: the jobs run where nobody here can count them.
     """
     jobs = []
+    counts: dict[str, int] = {}
     for number, given in enumerate(job_overrides, first):
         overrides = [override for override in given if override.partition("=")[0] not in LAUNCHER_KEYS]
+        overrides = spell_overrides(overrides, TRAIN, sweeps=False)
         composed = loader.load_sweep_config(master, overrides)
         with open_dict(composed):
             composed.hydra.job.id = composed.hydra.job.num = number
         HydraConfig.instance().set_config(composed)
         try:
+            trainer = composed.trainer
+            if trainer.devices in ALL:
+                if gpus is None:
+                    raise UserError(
+                        f"trainer.devices={trainer.devices} cannot be counted here, before the jobs are on their nodes; give a number."
+                    )
+                if trainer.accelerator not in counts:
+                    counts[trainer.accelerator] = device_count(trainer.devices, trainer.accelerator, gpus)
+                trainer.devices = counts[trainer.accelerator]
             config = typed(composed)
-            require_trackers(config.logger.wandb, config.logger.tensorboard)
-            jobs.append(Job(number, list(filter_overrides(overrides)), composed, config, budget=_budget(config)))
+            name_runs(config)
+            kept = _with_paths(list(filter_overrides(overrides)), config)
+            jobs.append(Job(number, kept, composed, config, budget=_budget(config)))
         except UserError as error:
             raise UserError(f"job {number} ({' '.join(given)}): {error}") from error
     for job in jobs:
         if job.config.study is None:
             study = study or study_name(jobs)
-            job.overrides.append(f"study='{study}'")
+            job.overrides.append(f"study={study}")
             job.composed.study = job.config.study = study
     return jobs
 
 
 def study_name(jobs: Sequence[Job]) -> str:
-    """A name from the choices that vary, the same for the same runs, whatever their budget: `loss,optim-1a2b3c4d`."""
+    """A name from the choices that vary, the same for the same runs, whatever their budget: `loss+optim-1a2b3c4d`.
+
+    It can be typed as it is: no character in it means anything to a shell or to Hydra.
+    """
     keys = dict.fromkeys(override.partition("=")[0] for job in jobs for override in varying(job, jobs))
     digest = hashlib.sha256(json.dumps(sorted(job.run for job in jobs)).encode()).hexdigest()[:8]
-    return f"{','.join(keys) or 'sweep'}-{digest}"
+    return f"{re.sub(r'[^A-Za-z0-9_.+-]', '_', '+'.join(keys))[:80] or 'sweep'}-{digest}"
+
+
+def _with_paths(overrides: Sequence[str], config: Config) -> list[str]:
+    """The overrides with paths for runs that were named in another way: `latest` may be another one when the job starts."""
+    found = {"stage_one": config.stage_one, "start_from": config.start_from}
+    keys = [override.partition("=")[0] for override in overrides]
+    return [
+        f"{key}={quoted(path)}" if (path := found.get(key)) is not None and path != "auto" else override
+        for key, override in zip(keys, overrides, strict=True)
+    ]
 
 
 def link(jobs: Sequence[Job], earlier: Sequence[Job]) -> None:
@@ -171,11 +213,35 @@ def link(jobs: Sequence[Job], earlier: Sequence[Job]) -> None:
 def look_ahead(jobs: Sequence[Job]) -> None:
     """Find what is on disk of each job; one that waits for its Stage I has no folder yet."""
     for job in sorted(jobs, key=lambda job: job.parent is not None):
-        if not job.waits_for_stage_one():
-            try:
+        try:
+            if not job.waits_for_stage_one():
                 job.find()
-            except UserError as error:
-                job.reason = str(error)
+            elif job.config.start_from is not None:
+                find_start(job.config)
+        except StageOneEnded as error:
+            job.reason, job.stage_one_ended = str(error), True
+        except UserError as error:
+            job.reason, job.lacks = str(error), error
+
+
+def first_lack(jobs: Sequence[Job], check: Callable[[Config], None]) -> UserError | None:
+    """What the first job that cannot start lacks, with its number; every such job keeps its reason. Finished ones need nothing.
+
+    Args:
+        check: raises UserError for what a configuration needs besides other runs.
+    """
+    first: UserError | None = None
+    for job in jobs:
+        if job.finished() or job.stage_one_ended:
+            continue
+        try:
+            if job.lacks is not None:
+                raise job.lacks
+            check(job.config)
+        except UserError as error:
+            job.reason, job.lacks = str(error), error
+            first = first or UserError(f"job {job.number} ({label(job, jobs)}): {error}")
+    return first
 
 
 def varying(job: Job, jobs: Sequence[Job]) -> list[str]:
@@ -186,7 +252,7 @@ def varying(job: Job, jobs: Sequence[Job]) -> list[str]:
 
 def label(job: Job, jobs: Sequence[Job]) -> str:
     """A job in few words: the choices that set it apart from the others."""
-    return " ".join(varying(job, jobs)) or job.name
+    return " ".join(map(shown, varying(job, jobs))) or job.name
 
 
 def differences(jobs: Sequence[Job]) -> list[dict[str, Any]]:

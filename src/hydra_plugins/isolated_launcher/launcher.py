@@ -5,10 +5,12 @@ A crash, an out-of-memory kill or a process group costs only its own job. Every 
 the same command skips what is finished and goes on with the rest.
 """
 
+import atexit
+import contextlib
 import math
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -19,16 +21,18 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import II, DictConfig
 
-from hydra_plugins.isolated_launcher.devices import find_gpus, gpus_needed
 from hydra_plugins.isolated_launcher.dry_run import listing
-from hydra_plugins.isolated_launcher.jobs import BY_VERDICT, Job, compose_jobs, link, look_ahead
+from hydra_plugins.isolated_launcher.jobs import Job, compose_jobs, first_lack, link, look_ahead
 from hydra_plugins.isolated_launcher.pool import Pool
 from hydra_plugins.isolated_launcher.process import DONE, FAILED, PREEMPTED
 from hydra_plugins.isolated_launcher.study import Study, open_study
 from hydra_plugins.isolated_launcher.table import show
-from stackgan.config import ON_FAILURE
+from stackgan.config import ON_FAILURE, Config
+from stackgan.data.files import check_writable
 from stackgan.errors import UserError
-from stackgan.run_directory import lock_run
+from stackgan.gpus import find_gpus, usable_gpus
+from stackgan.preflight import Need, asks_for_gpus, check_needs, check_objective
+from stackgan.run_directory import BY_VERDICT, lock_run
 
 
 @dataclass
@@ -76,7 +80,9 @@ class IsolatedLauncher(Launcher):
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.context, self.config = hydra_context, config
-        _check_writable(Path(config.hydra.sweep.dir))  # before Hydra's sweeper writes its own record there
+        folder = Path(config.hydra.sweep.dir)
+        check_writable(folder, "outputs")  # before Hydra's sweeper writes its own record there
+        self._record = SweeperRecord(folder)
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Run these jobs to their ends. A sweeper that learns from results calls this again and again."""
@@ -87,31 +93,42 @@ class IsolatedLauncher(Launcher):
         if self.on_failure not in ON_FAILURE:
             raise UserError(f"on_failure={self.on_failure} is not known; choose one of {', '.join(ON_FAILURE)}.")
         name = self.study.folder.name if self.study else None
-        jobs = compose_jobs(self.context.config_loader, self.config, job_overrides, initial_job_idx, name)
-        gpus = self._gpus(jobs)
+        jobs = compose_jobs(self.context.config_loader, self.config, job_overrides, initial_job_idx, name, self.gpus)
         self.study = self.study or open_study(jobs[0], sys.argv)
         link(jobs, self.study.jobs)
         self.study.jobs += jobs
         look_ahead(jobs)
+        lack = first_lack(jobs, self._check())
         if self.dry_run:
-            print(listing(jobs))
-        else:
-            self._run(jobs, gpus)
+            print(listing(jobs), flush=True)
+        if lack is not None:
+            raise lack
+        if not self.dry_run:
+            self._run(jobs, self._gpus(jobs))
         return [self._as_return(job) for job in jobs]
+
+    def _check(self) -> Callable[[Config], None]:
+        """What a job needs, each thing checked once for all jobs."""
+        met: set[Need] = set()
+        gpus: list[list[str]] = []  # asked for once, and only if a job needs to know
+
+        def check(config: Config) -> None:
+            if asks_for_gpus(config.trainer) and not gpus:
+                gpus.append(usable_gpus(self.gpus))
+            check_needs(config, gpus[0] if gpus else [], met)
+            if self.objective is not None:
+                check_objective(config, self.objective)
+
+        return check
 
     def _gpus(self, jobs: Sequence[Job]) -> list[str]:
         if all(job.config.trainer.accelerator == "cpu" for job in jobs):
             return []
-        gpus = find_gpus(self.gpus, os.environ)
-        for job in jobs:
-            try:
-                gpus_needed(job.config, gpus)
-            except UserError as error:
-                raise UserError(f"job {job.number}: {error}") from error
-        return gpus
+        return find_gpus(self.gpus, os.environ)
 
     def _run(self, jobs: Sequence[Job], gpus: Sequence[str]) -> None:
         assert self.study is not None
+        self._record.keep()
         display = show(self.study.label, min(self.jobs, len(jobs)))
         with lock_run(self.study.folder), display:
             self.study.write()
@@ -121,7 +138,7 @@ class IsolatedLauncher(Launcher):
             pool.run(jobs)
             display.say(self.study.summary(jobs))
         stopped = self.on_failure == "stop" and any(job.state == "failed" for job in jobs)
-        code = PREEMPTED if pool.interrupted else _exit_code(jobs)
+        code = PREEMPTED if pool.interrupted else exit_code(jobs)
         if pool.interrupted or stopped or (code != DONE and self._asked_once()):
             sys.exit(code)
 
@@ -156,21 +173,36 @@ class IsolatedLauncher(Launcher):
         return score if math.isfinite(score) else self.worst
 
 
-def _check_writable(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        reason = None if os.access(folder, os.W_OK) else "Permission denied"
-    except OSError as error:
-        reason = error.strerror
-    if reason:
-        raise UserError(f"{folder} cannot be written ({reason}); choose another place with outputs=<folder>.")
+class SweeperRecord:
+    """What Hydra's sweeper writes before it asks for the first job. Without a job it is taken away again when the process ends."""
+
+    def __init__(self, folder: Path) -> None:
+        self.file = folder / "multirun.yaml"
+        self.new = [path for path in (self.file, folder, *folder.parents) if not path.exists()]
+        atexit.register(self._remove)
+
+    def keep(self) -> None:
+        """Jobs start: it is theirs."""
+        atexit.unregister(self._remove)
+
+    def _remove(self) -> None:
+        with contextlib.suppress(OSError):
+            for path in self.new:
+                if path == self.file:
+                    path.unlink(missing_ok=True)
+                else:
+                    path.rmdir()
 
 
-def _exit_code(jobs: Sequence[Job]) -> int:
+def exit_code(jobs: Sequence[Job]) -> int:
     """0 where every row of the study has its result: nothing would be left for the same command to do."""
     if any(job.state == "failed" for job in jobs):
         return FAILED
     if any(job.state == "preempted" for job in jobs):
         return PREEMPTED
-    settled = [job for job in jobs if job.state != "skipped" or (job.parent and job.parent.state in BY_VERDICT)]
+    settled = [
+        job
+        for job in jobs
+        if job.state != "skipped" or job.stage_one_ended or (job.parent and job.parent.state in BY_VERDICT)
+    ]
     return DONE if len(settled) == len(jobs) else FAILED

@@ -55,11 +55,10 @@ def unpack_cub(archive: Path, folder: Path, *, md5: str = CUB_MD5) -> Path:
     Raises:
         UserError: the archive is missing, has another checksum, is broken, holds something else, or wants out.
     """
-    archive, target = Path(archive), Path(folder) / f"cub-{md5[:8]}"
+    archive, target = Path(archive), _unpacked(folder, md5)
     if target.is_dir():
         return target
-    if not archive.is_file():
-        raise UserError(f"data.archive: {archive} does not exist; give the path of CUB_200_2011.tgz.")
+    check_archive(archive, folder, md5)
     if not hasattr(tarfile, "data_filter"):
         raise UserError("data.archive: unpacking safely needs Python 3.11.4 or newer; unpack it and give data.root.")
     _check_md5(archive, md5)
@@ -71,6 +70,17 @@ def unpack_cub(archive: Path, folder: Path, *, md5: str = CUB_MD5) -> Path:
         if not (temporary / "CUB_200_2011" / "images.txt").is_file():
             raise UserError(f"data.archive: {archive} holds no CUB_200_2011/images.txt; download it from {CUB_URL}.")
     return target
+
+
+def check_archive(archive: Path, folder: Path, md5: str = CUB_MD5) -> None:
+    """Whether there is a file to unpack, where it has not been unpacked already. Raises UserError."""
+    if not archive.is_file() and not _unpacked(folder, md5).is_dir():
+        state = "is no file" if archive.exists() else "does not exist"
+        raise UserError(f"data.archive: {archive} {state}; give the path of CUB_200_2011.tgz.")
+
+
+def _unpacked(folder: Path, md5: str) -> Path:
+    return Path(folder) / f"cub-{md5[:8]}"
 
 
 def _fetch(url: str, partial: Path, timeout: float) -> None:

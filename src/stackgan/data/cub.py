@@ -16,6 +16,7 @@ from stackgan.errors import UserError
 
 CaptionRule = Literal["auto", "text", "attributes"]
 CAPTION_FOLDERS = ("text", "text_c10")
+TABLES = ("images.txt", "image_class_labels.txt", "bounding_boxes.txt", "train_test_split.txt", "classes.txt")
 
 
 @dataclass(frozen=True)
@@ -90,11 +91,7 @@ def read_cub_table(root: Path) -> CubTable:
         UserError: a file is missing, a line cannot be read, or an image has no entry in one of the files.
     """
     root = _find_root(Path(root))
-    names = _read_rows(root / "images.txt")
-    labels = _read_rows(root / "image_class_labels.txt")
-    boxes = _read_rows(root / "bounding_boxes.txt")
-    official = _read_rows(root / "train_test_split.txt")
-    classes = _read_rows(root / "classes.txt")
+    names, labels, boxes, official, classes = (_read_rows(root / file) for file in TABLES)
     if not names:
         raise UserError(f"{root / 'images.txt'} is empty: it lists one picture a line, as `1 <class>/<image>.jpg`.")
     for file, rows in ("image_class_labels", labels), ("bounding_boxes", boxes), ("train_test_split", official):
@@ -119,25 +116,36 @@ def read_cub_table(root: Path) -> CubTable:
         raise UserError(f"{root}: a row of CUB's files cannot be read ({error}); unpack it again.") from error
 
 
+def check_cub(root: Path) -> None:
+    """Whether the files of the layout are there; they are not read. Raises UserError."""
+    root = _find_root(Path(root))
+    for file in TABLES:
+        _check_file(root / file)
+    if not (root / "images").is_dir():
+        raise UserError(f"data.root: {root} has no images/ with the photographs; unpack the archive again.")
+
+
 def _find_root(root: Path) -> Path:
     for candidate in (root, root / "CUB_200_2011"):
         if (candidate / "images.txt").is_file():
             return candidate
-    state = "has no images.txt" if root.is_dir() else "does not exist"
+    state = "has no images.txt" if root.is_dir() else "is no folder" if root.exists() else "does not exist"
     raise UserError(
         f"data.root: {root} {state}. CUB-200-2011 unpacks to CUB_200_2011/; give that folder, or "
         "data.archive=<CUB_200_2011.tgz>."
     )
 
 
+def _check_file(path: Path) -> None:
+    if not path.is_file():
+        raise UserError(f"{path} is missing: it belongs to CUB-200-2011; unpack the archive again.")
+
+
 def _read_rows(path: Path) -> dict[int, str]:
     """`<id> <rest>` a line -> {id: rest}."""
-    try:
-        lines = path.read_text().splitlines()
-    except FileNotFoundError as error:
-        raise UserError(f"{path} is missing: it belongs to CUB-200-2011; unpack the archive again.") from error
+    _check_file(path)
     rows = {}
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(path.read_text().splitlines(), start=1):
         if not line.strip():
             continue
         try:

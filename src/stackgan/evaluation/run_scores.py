@@ -25,6 +25,7 @@ from stackgan.evaluation.weights import chosen_bundle
 from stackgan.inputs import prepare_inputs
 from stackgan.run_directory import Status, read_status
 from stackgan.text.encoders import ENCODERS, build_encoder
+from stackgan.text.precision import same_encoder
 from stackgan.training.bundle import GeneratorBundle
 
 
@@ -46,7 +47,7 @@ def score_run(run: Path, request: ScoreRequest) -> Scored:
     if request.cache is not None:
         config.data.cache = str(request.cache)
     bundle, inputs = chosen_bundle(run, request.weights), prepare_inputs(config)
-    if bundle.text.fingerprint != inputs.encoder.fingerprint:
+    if not same_encoder(bundle.text.fingerprint, inputs.encoder.fingerprint):
         raise UserError(
             f"run={run} was trained on {bundle.text.name} embeddings ({bundle.text.fingerprint}), and those at hand are "
             f"{inputs.encoder.name} ({inputs.encoder.fingerprint}); install the versions of requirements/offline.txt."

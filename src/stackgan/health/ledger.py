@@ -15,13 +15,17 @@ class Ledger:
         thresholds: of each verdict; None: it is never given.
         warm_up: images before which no measurement counts.
         patience: bad measurements in a row until the verdict is given.
+        words: what the remedies fill in (`remedy_words`).
 
     Attributes:
         verdicts: those given, by name; one that no longer holds stays, with `until`.
     """
 
-    def __init__(self, thresholds: Mapping[str, float | None], warm_up: int, patience: int) -> None:
+    def __init__(
+        self, thresholds: Mapping[str, float | None], warm_up: int, patience: int, words: Mapping[str, str]
+    ) -> None:
         self.thresholds, self.warm_up, self.patience = dict(thresholds), warm_up, patience
+        self.words = words
         self.verdicts: dict[str, Verdict] = {}
         self._streaks: dict[str, int] = {}
         self._good: dict[str, int] = {}
@@ -42,7 +46,9 @@ class Ledger:
         if name in self.verdicts:
             self.verdicts[name] = replace(self.verdicts[name], until=None)
             return None
-        self.verdicts[name] = Verdict(name, images, value, threshold, rule.sentence(value, threshold, detail))
+        self.verdicts[name] = Verdict(
+            name, images, value, threshold, rule.sentence(value, threshold, detail, self.words)
+        )
         return self.verdicts[name]
 
     def holding(self, names: Iterable[str]) -> list[Verdict]:

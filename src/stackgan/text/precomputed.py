@@ -32,7 +32,7 @@ def precomputed_table(store: ImageStore, root: Path, cache: Path, *, embeddings:
     Raises:
         UserError: a file is missing or refused, the files do not belong together, or a picture has no vectors.
     """
-    folders = _folders(Path(root), embeddings)
+    folders = embedding_folders(Path(root), embeddings)
     files = [folder / file for folder in folders for file in ("filenames.pickle", embeddings)]
     stamps = [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
     key = hashlib.sha256(repr((store.names, stamps)).encode()).hexdigest()[:16]
@@ -45,12 +45,16 @@ def precomputed_table(store: ImageStore, root: Path, cache: Path, *, embeddings:
     return open_table(directory, fingerprint, NAME)
 
 
-def _folders(root: Path, embeddings: str) -> list[Path]:
+def embedding_folders(root: Path, embeddings: str = EMBEDDINGS) -> list[Path]:
+    """The folders that hold vectors and their names. Raises UserError where there is none, or one lacks its names."""
     folders = [folder for folder in (root / "train", root / "test", root) if (folder / embeddings).is_file()]
     if not folders:
         raise UserError(
             f"text=precomputed: {root} holds no train/{embeddings}; give the folder of StackGAN's released embeddings."
         )
+    for folder in folders:
+        if not (folder / "filenames.pickle").is_file():
+            raise UserError(f"text=precomputed: {folder} has no filenames.pickle; take it from the same release.")
     return folders
 
 

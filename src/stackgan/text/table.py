@@ -4,11 +4,13 @@
                                                part-<key>/    hashes.npy, vectors.npy: chunks of an unfinished table
 
 Every folder is also a dictionary from caption to vector, so a second data set, an added caption or an interrupted run
-embeds only captions that no folder holds yet.
+embeds only captions that no folder holds yet. The fingerprint says in which precision (stackgan.text.precision); a table
+that is finished in either is used, so that a cache made on another machine is not made again.
 """
 
 import hashlib
 import shutil
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +22,11 @@ from stackgan.data.files import exclusive, replacing_directory
 from stackgan.data.store import ImageStore
 from stackgan.progress import progress_bar
 from stackgan.text.encoder import TextEncoder
+from stackgan.text.precision import AGREEMENT, BF16, cosine_distances
 
 CHUNK = 1024  # captions embedded between two writes: what an interruption can cost
+SPEED_UP = 3  # of bfloat16 over float32, where the processor has it
+PROBED = 16  # captions embedded in both precisions before the faster is trusted
 _HASH = np.dtype("S16")
 
 
@@ -62,26 +67,64 @@ def open_table(directory: Path, encoder: str, encoder_name: str) -> EmbeddingTab
     )
 
 
-def embed_store(store: ImageStore, encoder: TextEncoder, cache: Path) -> EmbeddingTable:
-    """Every caption of the store, from the cache or newly embedded: each distinct caption once."""
-    fingerprint = encoder.fingerprint()
-    folder = Path(cache) / "embeddings" / f"{encoder.name}-{fingerprint}"
+def embed_store(
+    store: ImageStore, encoder: TextEncoder, cache: Path, *, faster: TextEncoder | None = None
+) -> EmbeddingTable:
+    """Every caption of the store, from the cache or newly embedded: each distinct caption once.
+
+    Args:
+        encoder: in float32.
+        faster: the same encoder in bfloat16, where this machine is fast at that. It makes the table, unless float32 has
+            little left to do or the two disagree; see `_choose`.
+    """
+    shelf, exact = Path(cache) / "embeddings", encoder.fingerprint()
+    fingerprints = [exact, exact + BF16] if faster is None else [faster.fingerprint(), exact]
     texts = [text for captions in store.captions for text in captions]
     hashes = caption_hashes(texts)
     starts = np.cumsum([0, *map(len, store.captions)], dtype=np.int64)
     key = hashlib.sha256(hashes.tobytes() + starts.tobytes()).hexdigest()[:16]
-    directory = folder / f"table-{key}"
-    with exclusive(folder):
-        if not directory.is_dir():
-            _embed_missing(texts, hashes, encoder, folder)
-            with replacing_directory(directory) as temporary:
-                np.save(temporary / "hashes.npy", hashes)
-                np.save(temporary / "starts.npy", starts)
-                _gather(hashes, folder, encoder.dim, temporary / "vectors.npy")
-            for part in folder.glob("part-*"):
-                if np.isin(np.load(part / "hashes.npy"), hashes).all():  # else it is of another, unfinished table
-                    shutil.rmtree(part, ignore_errors=True)
-    return open_table(directory, fingerprint, encoder.name)
+    with exclusive(shelf / f"{encoder.name}-{exact}"):
+        for fingerprint in fingerprints:
+            directory = shelf / f"{encoder.name}-{fingerprint}" / f"table-{key}"
+            if directory.is_dir():
+                return open_table(directory, fingerprint, encoder.name)
+        encoder = _choose(encoder, faster, texts, hashes, shelf)
+        folder = _folder(shelf, encoder)
+        _embed_missing(texts, hashes, encoder, folder)
+        with replacing_directory(folder / f"table-{key}") as temporary:
+            np.save(temporary / "hashes.npy", hashes)
+            np.save(temporary / "starts.npy", starts)
+            _gather(hashes, folder, encoder.dim, temporary / "vectors.npy")
+        for part in folder.glob("part-*"):
+            if np.isin(np.load(part / "hashes.npy"), hashes).all():  # else it is of another, unfinished table
+                shutil.rmtree(part, ignore_errors=True)
+    return open_table(folder / f"table-{key}", encoder.fingerprint(), encoder.name)
+
+
+def _folder(shelf: Path, encoder: TextEncoder) -> Path:
+    return shelf / f"{encoder.name}-{encoder.fingerprint()}"
+
+
+def _choose(
+    encoder: TextEncoder, faster: TextEncoder | None, texts: Sequence[str], hashes: np.ndarray, shelf: Path
+) -> TextEncoder:
+    """Which of the two makes a table: the one that is done sooner with the captions its own folder lacks.
+
+    The faster one must show on some of them that it agrees with the other on this machine.
+    """
+    if faster is None:
+        return encoder
+    left, left_faster = (_missing(hashes, _folder(shelf, one)) for one in (encoder, faster))
+    if len(left) * SPEED_UP <= len(left_faster):
+        return encoder
+    sample = [texts[i] for i in left[:PROBED]]
+    distance = cosine_distances(encoder.encode(sample), faster.encode(sample)).max()
+    if not distance <= AGREEMENT:  # NaN is no agreement either
+        print(
+            f"note: text in float32, because bfloat16 is {distance:.2g} off in cosine on this machine", file=sys.stderr
+        )
+        return encoder
+    return faster
 
 
 def caption_hashes(texts: Sequence[str]) -> np.ndarray:
@@ -99,22 +142,38 @@ def _pieces(folder: Path) -> list[Path]:
     return sorted(p for p in (*folder.glob("table-*"), *folder.glob("part-*")) if (p / "vectors.npy").is_file())
 
 
-def _embed_missing(texts: Sequence[str], hashes: np.ndarray, encoder: TextEncoder, folder: Path) -> None:
+def _missing(hashes: np.ndarray, folder: Path) -> np.ndarray:
+    """Where each caption that `folder` does not hold stands first."""
     distinct, first = np.unique(hashes, return_index=True)
     known = [np.load(piece / "hashes.npy") for piece in _pieces(folder)]
-    todo = first[~np.isin(distinct, np.concatenate([*known, distinct[:0]]))]
-    # Longest first: the time left, reckoned from the rate so far, then errs on the safe side.
-    todo = todo[np.argsort([-len(texts[i]) for i in todo], kind="stable")]
+    return first[~np.isin(distinct, np.concatenate([*known, distinct[:0]]))]
+
+
+def _embed_missing(texts: Sequence[str], hashes: np.ndarray, encoder: TextEncoder, folder: Path) -> None:
+    """Write what `folder` lacks in parts of CHUNK captions.
+
+    The encoder gives the longest first: the time left, reckoned from the rate so far, then errs on the safe side.
+    """
+    todo = _missing(hashes, folder)
+    rows: list[int] = []
+    batches: list[np.ndarray] = []
     with progress_bar(len(todo), "caption", f"captions by {encoder.name}", disable=not len(todo)) as progress:
-        for start in range(0, len(todo), CHUNK):
-            rows = todo[start : start + CHUNK]
-            keys = hashes[rows]
-            vectors = encoder.encode([texts[i] for i in rows])
-            name = hashlib.sha256(keys.tobytes()).hexdigest()[:16]
-            with replacing_directory(folder / f"part-{name}") as temporary:
-                np.save(temporary / "hashes.npy", keys)
-                np.save(temporary / "vectors.npy", vectors.astype(np.float32, copy=False))
-            progress.update(len(rows))
+        for indices, vectors in encoder.encode_by_length([texts[i] for i in todo]):
+            rows += indices
+            batches.append(vectors)
+            progress.update(len(indices))
+            if len(rows) >= CHUNK:
+                _write_part(folder, hashes[todo[rows]], np.concatenate(batches))
+                rows, batches = [], []
+        if rows:
+            _write_part(folder, hashes[todo[rows]], np.concatenate(batches))
+
+
+def _write_part(folder: Path, keys: np.ndarray, vectors: np.ndarray) -> None:
+    name = hashlib.sha256(keys.tobytes()).hexdigest()[:16]
+    with replacing_directory(folder / f"part-{name}") as temporary:
+        np.save(temporary / "hashes.npy", keys)
+        np.save(temporary / "vectors.npy", vectors)
 
 
 def _gather(hashes: np.ndarray, folder: Path, dim: int, path: Path) -> None:

@@ -7,7 +7,7 @@ from pytorch_lightning.loggers import Logger
 from stackgan.config import Config
 from stackgan.process import is_first_rank
 from stackgan.tracking.metrics_csv import MetricsCsv
-from stackgan.tracking.wandb_run import WandbRun, open_wandb
+from stackgan.tracking.wandb_run import WandbRun, open_wandb, remove_empty_sessions
 
 
 def build_loggers(run: Path, config: Config, signature: str, images: int) -> tuple[MetricsCsv, list[Logger]]:
@@ -22,6 +22,7 @@ def build_loggers(run: Path, config: Config, signature: str, images: int) -> tup
     loggers: list[Logger] = [table]
     if not is_first_rank():
         return table, loggers
+    remove_empty_sessions(run)
     if wandb := open_wandb(run, config, signature):
         wandb.catch_up(table.rows(images))
         loggers.append(wandb)

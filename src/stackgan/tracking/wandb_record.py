@@ -18,7 +18,7 @@ RESERVED = ":;,#?/'"  # what W&B refuses in an id
 
 @dataclass
 class WandbRecord:
-    """The id of the W&B run, and the last row that was sent to it."""
+    """The id of the W&B run, and the last row that it surely has."""
 
     id: str
     images: int = -1

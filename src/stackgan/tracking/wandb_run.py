@@ -8,10 +8,13 @@ import logging
 import os
 import re
 import shlex
+import shutil
+import time
 from argparse import Namespace
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
-from dataclasses import asdict
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +30,8 @@ LIMITS = {
     "init_timeout": 10.0,
     "finish_timeout": 30.0,
 }  # seconds, unless WANDB_INIT_TIMEOUT or WANDB_FINISH_TIMEOUT is set
+FLUSHED_AFTER = 20.0  # seconds: wandb writes its file every 15, and a process that is killed takes the rest with it
+HEADER = 7  # bytes of wandb's file before its first record
 LARGEST = 1 << 20  # bytes of a picture that is sent as it is; larger ones become JPEG
 PREEMPTED = 75  # exit code
 NO_KEY = "no key (run `wandb login` once, or set WANDB_API_KEY)"
@@ -40,7 +45,7 @@ WORDS = {  # what the errors of W&B and of the network say: in ours
 
 class WandbRun(Logger):
     """One session of a run at W&B, on the first rank alone. Each row is sent once: a session that goes on from a checkpoint makes
-    rows again that the one before it has sent.
+    rows again that the one before it has sent. Where that one was killed, the rows of its last seconds are sent again.
 
     Args:
         run: the run's folder.
@@ -54,6 +59,7 @@ class WandbRun(Logger):
         self._files = Path(session.settings.sync_dir)
         self._url = None if session.offline else session.url
         self._lost = self._unsent = ""
+        self._unsure: deque[tuple[float, WandbRecord]] = deque()
 
     @property
     def name(self) -> str:
@@ -116,17 +122,25 @@ class WandbRun(Logger):
     def _send(self, session: Any, images: int, row: Mapping[str, Any]) -> None:
         session.log(dict(row))
         self._record.add(images, row)
-        self._record.write(self._run)
+        now = time.monotonic()
+        self._unsure.append((now, replace(self._record)))
+        safe = None
+        while self._unsure[0][0] < now - FLUSHED_AFTER:
+            safe = self._unsure.popleft()[1]
+        if safe is not None:
+            safe.write(self._run)
 
     def _end(self, session: Any, code: int) -> None:
         if code == PREEMPTED:
             session.mark_preempting()
         try:
-            session.finish(exit_code=code)
+            with _silence():
+                session.finish(exit_code=code)
         except TimeoutError:
             self._unsent = WORDS[r"deadline exceeded|[Tt]imed out"]
         if self._url is not None:
             self._unsent = self._unsent or _refused(Path(session.settings.log_internal))
+        self._record.write(self._run)
 
     def _try(self, action: Callable[[Any], None]) -> None:
         """Do it, unless W&B was lost before; one line says when that happens."""
@@ -158,6 +172,16 @@ def open_wandb(run: Path, config: Config, signature: str) -> WandbRun | None:
     return logger
 
 
+def remove_empty_sessions(run: Path) -> None:
+    """Remove what sessions left that were killed before they had written a record: `wandb sync` stops at the first of them.
+
+    Call it with the run locked.
+    """
+    for file in run.glob("wandb/*run-*/run-*.wandb"):
+        if file.stat().st_size <= HEADER:
+            shutil.rmtree(file.parent, ignore_errors=True)
+
+
 def in_words(error: Exception) -> str:
     """An error of W&B's in few words."""
     text = " ".join(str(error).split()) or type(error).__name__
@@ -172,7 +196,7 @@ def _open(run: Path, config: Config, signature: str, online: bool) -> tuple[Wand
 
     logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # that wandb's telemetry found no server
     if wandb.run is not None:  # of something else in this process
-        wandb.finish()
+        _end_other()
     else:
         os.environ.pop("WANDB_SERVICE", None)  # of the process that started this one, and ends with it
     record = _find_record(run, signature)
@@ -184,6 +208,16 @@ def _open(run: Path, config: Config, signature: str, online: bool) -> tuple[Wand
     session.define_metric("images", hidden=True)
     session.define_metric("*", step_metric="images", step_sync=True)
     return WandbRun(run, session, record), f"{why}; " if why else ""
+
+
+def _end_other() -> None:
+    """End the live run of this process, of which two cannot be."""
+    import wandb
+
+    try:
+        wandb.finish()
+    except Exception:  # its service is gone
+        _stop_service()
 
 
 def _find_record(run: Path, signature: str) -> WandbRecord:
@@ -223,12 +257,8 @@ def _has_key() -> bool:
     """Whether a key is at hand, of whatever source: nothing is asked, neither a person nor a server."""
     import wandb
 
-    settings = wandb.setup().settings
-    before, settings.silent = settings.silent, True
-    try:
+    with _silence():
         return wandb.login(prompt=False, verify=False)
-    finally:
-        settings.silent = before
 
 
 def _init(run: Path, config: Config, record: WandbRecord, mode: str) -> Any:
@@ -236,21 +266,37 @@ def _init(run: Path, config: Config, record: WandbRecord, mode: str) -> Any:
 
     logger = config.logger
     limits = {name: value for name, value in LIMITS.items() if f"WANDB_{name.upper()}" not in os.environ}
-    return wandb.init(
-        project=logger.project,
-        entity=logger.entity,
-        name=run.name[:LONGEST_NAME],
-        group=(config.study or "runs")[:LONGEST_NAME],
-        job_type=f"stage-{config.stage.name}",
-        tags=logger.tags or None,
-        notes=logger.notes,
-        id=record.id,
-        resume="allow",
-        mode=mode,  # type: ignore[arg-type]
-        dir=run,
-        config=asdict(config),
-        settings=wandb.Settings(silent=True, finish_timeout_raises=True, **limits),  # type: ignore[arg-type]
-    )
+    with _silence():
+        return wandb.init(
+            project=logger.project,
+            entity=logger.entity,
+            name=run.name[:LONGEST_NAME],
+            group=(config.study or "runs")[:LONGEST_NAME],
+            job_type=f"stage-{config.stage.name}",
+            tags=logger.tags or None,
+            notes=logger.notes,
+            id=record.id,
+            resume="allow",
+            mode=mode,  # type: ignore[arg-type]
+            dir=run,
+            config=asdict(config),
+            settings=wandb.Settings(silent=True, finish_timeout_raises=True, **limits),  # type: ignore[arg-type]
+        )
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """W&B says nothing of its own: what there is to say is our line. What it prints is decided in its settings, once they are read."""
+    import wandb
+
+    settings = wandb.setup().settings
+    before, settings.silent = settings.silent, True
+    wandb.termsetup(settings, None)
+    try:
+        yield
+    finally:
+        settings.silent = before
+        wandb.termsetup(settings, None)
 
 
 def _stop_service() -> None:
@@ -259,6 +305,7 @@ def _stop_service() -> None:
 
     with suppress(Exception, SystemExit):
         wandb.teardown()
+    wandb.run = None
     os.environ.pop("WANDB_SERVICE", None)
 
 

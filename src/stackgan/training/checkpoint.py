@@ -21,6 +21,7 @@ import torch
 from stackgan.data.files import replacing
 from stackgan.errors import UserError
 from stackgan.signature import differences
+from stackgan.text.precision import same_encoder, weights_part
 from stackgan.training.module import TextToImageGAN
 
 Checkpoint = dict[str, Any]
@@ -131,11 +132,27 @@ def newest_checkpoint(folder: Path, accept: Callable[[Checkpoint], bool] = _any)
 
 def refuse_other_run(found: Found, identity: dict[str, Any]) -> None:
     """Raises UserError, with every difference, where the checkpoint is of another configuration than `identity`."""
-    changed = differences(found.checkpoint["identity"], identity)
+    changed = differences(_any_precision(found.checkpoint["identity"]), _any_precision(identity))
     if changed:
         raise UserError(
             f"{found.path} was written under another configuration ({', '.join(changed)}); move it away, or give its settings."
         )
+
+
+def other_precision(checkpoint: Checkpoint, identity: dict[str, Any]) -> str | None:
+    """A sentence where the captions' vectors are now of another precision than those of the checkpoint."""
+    before, now = _text_fingerprint(checkpoint["identity"]), _text_fingerprint(identity)
+    return None if before == now else f"captions are now embedded in another precision ({before} before, {now} now)"
+
+
+def _any_precision(identity: dict[str, Any]) -> dict[str, Any]:
+    """The identity without the encoder's precision: a run may go on where the other one is made."""
+    text = weights_part(_text_fingerprint(identity))
+    return identity | {"fingerprint": identity.get("fingerprint", {}) | {"text": text}}
+
+
+def _text_fingerprint(identity: dict[str, Any]) -> str:
+    return str(identity.get("fingerprint", {}).get("text", ""))
 
 
 def restore(module: TextToImageGAN, checkpoint: Checkpoint) -> None:
@@ -163,7 +180,7 @@ def start_from(module: TextToImageGAN, checkpoint: Checkpoint, identity: dict[st
         raise UserError(
             f"start_from: that run trained stage={other['stage']['name']}, and this one trains stage={stage}."
         )
-    if other["fingerprint"]["text"] != identity["fingerprint"]["text"]:
+    if not same_encoder(other["fingerprint"]["text"], identity["fingerprint"]["text"]):
         raise UserError(
             f"start_from: that run has text={other['text']['name']}, whose embeddings this run's text=... does not make."
         )

@@ -49,6 +49,7 @@ class StepSettings:
     ema_half_life: float = 10_000
     augment: bool = False
     fresh_noise: bool = False
+    measure_health: bool = True  # what the verdicts on the discriminator are given by
     accumulate: int = 1  # parts of a device's share of the batch, whose gradients are summed before an optimizer steps
 
 
@@ -186,8 +187,9 @@ class TextToImageGAN(pl.LightningModule):
 
         self._observe("d/real", self._judgement(real))
         self._observe("d/fake", self._judgement(fakes_scores))
-        self._observe("health/discriminator_wins", slope_left(loss, fakes_scores.conditional))
-        self._observe("health/generator_wins", ranking(real.conditional, fakes_scores.conditional))
+        if settings.measure_health:
+            self._observe("health/discriminator_wins", slope_left(loss, fakes_scores.conditional))
+            self._observe("health/generator_wins", ranking(real.conditional, fakes_scores.conditional))
         if wrong is not None:
             self._observe("d/wrong", self._judgement(wrong))
         self._observe("pairs/no_mismatch", (~batch.wrong_valid).float().mean())

@@ -13,7 +13,7 @@ from stackgan.data.birds.attributes import (
     random_individual,
 )
 from stackgan.data.birds.captions import write_captions
-from stackgan.data.birds.layout import PAINTER_VERSION, paint_birds
+from stackgan.data.birds.layout import PAINTER_VERSION, check_birds, paint_birds
 from stackgan.data.birds.painter import PARTS, Painting, paint
 from stackgan.data.birds.species import SPECIES_COUNT, Species, all_species, draw_individual
 
@@ -33,6 +33,7 @@ __all__ = [
     "attribute_names",
     "attribute_vector",
     "attributes_from_vector",
+    "check_birds",
     "draw_individual",
     "paint",
     "paint_birds",

@@ -55,9 +55,9 @@ def paint_birds(
     Raises UserError for an impossible request, or if `root` holds something else.
     """
     root = Path(root)
-    request = _checked_request(classes, images_per_class, size, seed)
-    if _holds(root, request):
+    if check_birds(root, classes, images_per_class, size, seed):
         return root
+    request = _checked_request(classes, images_per_class, size, seed)
     root.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{root.name}-", dir=root.parent))
     try:
@@ -70,6 +70,15 @@ def paint_birds(
     return root
 
 
+def check_birds(root: Path | None, classes: int, images_per_class: int, size: int, seed: int) -> bool:
+    """Whether this set is painted at `root` already (None: the folder is the cache's own).
+
+    Raises UserError for an impossible request, or if `root` holds something else.
+    """
+    request = _checked_request(classes, images_per_class, size, seed)
+    return root is not None and _holds(root, request)
+
+
 def _checked_request(classes: int, images_per_class: int, size: int, seed: int) -> dict[str, int]:
     if not 1 <= classes <= SPECIES_COUNT:
         raise UserError(
@@ -78,7 +87,7 @@ def _checked_request(classes: int, images_per_class: int, size: int, seed: int) 
     if images_per_class < 1:
         raise UserError(f"data.images_per_class={images_per_class}: give at least 1.")
     if size < 64:
-        raise UserError(f"data.size={size}: painted birds need images of at least 64 pixels; give 64 or more.")
+        raise UserError(f"data.picture_size={size}: painted birds need images of at least 64 pixels; give 64 or more.")
     if seed < 0:
         raise UserError(f"data.seed={seed}: give 0 or a positive number.")
     values = {"classes": classes, "images_per_class": images_per_class, "size": size, "seed": seed}

@@ -138,8 +138,10 @@ def _paint_eye(draw: ImageDraw.ImageDraw, anatomy: Anatomy, zoom: int) -> None:
 
 def _light(canvas: Image.Image, silhouettes: dict[str, Image.Image], zoom: int) -> Image.Image:
     """Light from above on soft round forms: brighter where a form turns up, darker below and in the wing's shadow."""
-    image = np.asarray(canvas.reduce(zoom), dtype=np.float32)
-    size = image.shape[0]
+    picture, bird = canvas.reduce(zoom), silhouettes["bird"].reduce(zoom)
+    box = bird.getbbox()
+    if box is None:
+        return picture
     small = {name: mask.reduce(_LIGHT_GRID) for name, mask in silhouettes.items()}
     side = small["bird"].size[0]
     shade = np.zeros((side, side), dtype=np.float32)
@@ -150,11 +152,13 @@ def _light(canvas: Image.Image, silhouettes: dict[str, Image.Image], zoom: int) 
         shade += strength * slope * inside
     wing = np.asarray(small["wing"].filter(ImageFilter.GaussianBlur(0.012 * side)), dtype=np.float32) / 255.0
     shade -= 0.35 * np.roll(wing, max(1, round(0.02 * side)), axis=0) * (1.0 - wing)
-    smooth = Image.fromarray(shade).resize((size, size), Image.Resampling.BICUBIC)
-    amount = np.asarray(smooth) * (np.asarray(silhouettes["bird"].reduce(zoom), dtype=np.float32) / 255.0)
+    smooth = Image.fromarray(shade).resize(picture.size, Image.Resampling.BICUBIC)
+    # outside the bird's box no light changes a pixel
+    amount = np.asarray(smooth.crop(box)) * (np.asarray(bird.crop(box), dtype=np.float32) / 255.0)
     amount = np.clip(amount, -0.42, 0.24)[..., None]
-    lit = image * (1.0 + amount) + 40.0 * np.maximum(amount, 0.0)  # [size, size, 3]
-    return Image.fromarray(np.clip(lit + 0.5, 0, 255).astype(np.uint8))
+    lit = np.asarray(picture.crop(box), dtype=np.float32) * (1.0 + amount) + 40.0 * np.maximum(amount, 0.0)  # [h, w, 3]
+    picture.paste(Image.fromarray(np.clip(lit + 0.5, 0, 255).astype(np.uint8)), box)
+    return picture
 
 
 def _locate_parts(

@@ -8,8 +8,9 @@ from stackgan.evaluation.feature_networks.checkpoint import Checkpoint, checkpoi
 from stackgan.evaluation.feature_networks.classifier import Classifier
 from stackgan.evaluation.feature_networks.efflite0 import EfficientNetLite0
 from stackgan.evaluation.feature_networks.finetuned import FinetunedInception
-from stackgan.evaluation.feature_networks.inception import INCEPTION_FILES, Inception, inception_path
+from stackgan.evaluation.feature_networks.inception import Inception
 from stackgan.evaluation.feature_networks.trained import TrainedNetwork
+from stackgan.evaluation.weight_files import official_or_packaged
 
 TRAINED: dict[str, type[TrainedNetwork]] = {network.name: network for network in (FinetunedInception, Classifier)}
 NETWORKS = ("auto", "inception", "efflite0", *TRAINED)
@@ -39,14 +40,9 @@ def build_feature_network(
         if path is not None:
             return TRAINED[name](read_checkpoint(Path(path)))
         return TRAINED[name](_trained_here(name, cache, data))
-    weights = inception_path(inception_weights)
-    if name == "efflite0" or (name == "auto" and weights is None):
-        return EfficientNetLite0()
+    weights = official_or_packaged(name, inception_weights)
     if weights is None:
-        raise UserError(
-            f"network=inception needs {INCEPTION_FILES[0]}: give network_path=<file> (train.py: evaluation.inception_weights), "
-            "or use network=efflite0."
-        )
+        return EfficientNetLite0()
     return Inception(weights)
 
 

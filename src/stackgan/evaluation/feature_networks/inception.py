@@ -9,9 +9,7 @@ from torch import Tensor
 from stackgan.errors import UserError
 from stackgan.evaluation.feature_networks.base import FeatureNetwork, file_hash
 from stackgan.evaluation.feature_networks.checkpoint import read_state
-
-# The conversion of the TensorFlow network, under the names that torch-fidelity and pytorch-fid give the same file.
-INCEPTION_FILES = ("weights-inception-2015-12-05-6726825d.pth", "pt_inception-2015-12-05-6726825d.pth")
+from stackgan.evaluation.weight_files import INCEPTION_FILES
 
 
 class Inception(FeatureNetwork):
@@ -49,16 +47,3 @@ class Inception(FeatureNetwork):
     def classes(self, pooled: Tensor) -> Tensor:
         """The logits without their bias, which the published scores leave out (`logits_unbiased`)."""
         return pooled @ self.network.fc.weight.T
-
-
-def inception_path(given: str | None) -> Path | None:
-    """The official weights: the given file, or the one in torch's cache; None where there is neither.
-
-    Raises UserError where the given file does not exist.
-    """
-    if given is not None:
-        if not Path(given).is_file():
-            raise UserError(f"evaluation.inception_weights={given} does not exist; give {INCEPTION_FILES[0]}.")
-        return Path(given)
-    cached = (Path(torch.hub.get_dir()) / "checkpoints" / name for name in INCEPTION_FILES)
-    return next((path for path in cached if path.is_file()), None)

@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stackgan.command_line import PATHS
+from stackgan.cli.spelling import shown
 from stackgan.reporting.page.collect import RunRecord, Verdict
 from stackgan.reporting.page.files import number, text, whole
 from stackgan.reporting.page.words import BROKEN, VERDICT_MEANINGS
@@ -134,7 +134,8 @@ def broke(run: RunRecord) -> int | None:
 
 def without_verdict(run: RunRecord) -> str:
     """What it means that a finished run has no verdict."""
-    if not any(key.startswith("health/") for row in run.rows for key in row):
+    measured = any(key.startswith("health/") for row in run.rows for key in row)
+    if text(run.config.get("health.policy")) == "off" or not measured:  # a skipped update is seen in any case
         return "health was not measured"
     warm_up = whole(run.config.get("health.warm_up"))
     if run.images <= warm_up:
@@ -156,9 +157,7 @@ def shell(arguments: Sequence[str]) -> str:
 
 
 def _quoted(argument: str) -> str:
-    key, equals, value = argument.partition("=")
-    if equals and key in PATHS and len(value) > 1 and value[0] == value[-1] == "'" and "'" not in value[1:-1]:
-        argument = f"{key}={value[1:-1]}"  # the scripts put these quotes round paths themselves
+    argument = shown(argument)
     quoted = shlex.quote(argument)
     if quoted.count("'") > 2 and not any(c in argument for c in '"$`\\!\n'):
         return f'"{argument}"'

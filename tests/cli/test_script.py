@@ -4,9 +4,8 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from stackgan.command_line import quote_literal
+from stackgan.cli.help_text import groups, settings
 from stackgan.config import PROJECT, register
-from stackgan.help_text import groups, settings
 from support import script, slow
 
 
@@ -24,6 +23,18 @@ from support import script, slow
         (["data=folder", "data.root=/nowhere"], ["/nowhere"]),
         slow(["stage=two", "stage_one=/nowhere"], ["stage_one=/nowhere"]),
         (["stage=two"], ["stage_one=auto"]),
+        (["stage=2", "stage_one=0badcafe"], ["stage_one=0badcafe"]),
+        (["start_from=latest"], ["start_from=latest"]),
+        (["norm=true"], ["norm=true", "batch", "spectral"]),
+        (["scale=64"], ["scale=64", "tiny", "scale.one.image_size"]),
+        (["loss=wgan", "-m", "optmi=adam,sgd"], ["optmi", "optim?"]),
+        (["loss=wgan,bce"], ["loss=wgan,bce", "-m"]),
+        (["images=100k"], ["images=100k", "whole number"]),
+        (["lr=fast"], ["lr=fast", "cosine", "number"]),
+        (["lr=0"], ["lr.generator"]),
+        (["seed=null"], ["seed", "needs a value"]),
+        (["study=../elsewhere"], ["study=../elsewhere"]),
+        (["loss=[bce"], ["loss=[bce"]),
     ],
     ids=lambda value: " ".join(value),
 )
@@ -42,6 +53,15 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(arguments, words, tmp_path):
     [
         ("generate.py", [], ["run="]),
         ("generate.py", ["run=/nowhere"], ["caption="]),
+        ("generate.py", ["run=x", "caption=a", "count=many"], ["count=many", "whole number"]),
+        ("generate.py", ["run=x", "caption=a", "count=0"], ["count=0", "at least 1"]),
+        ("generate.py", ["run=x", "caption=a", "truncation=nan"], ["truncation=nan"]),
+        ("generate.py", ["run=latest", "caption=a"], ["run=latest", "outputs"]),
+        ("generate.py", ["run=x", "caption=a", "device=tpu"], ["device=tpu", "cuda"]),
+        ("demo.py", ["run=x", "port=99999"], ["port=99999"]),
+        ("table.py", [], ["study=", "run="]),
+        ("report.py", ["study=/nowhere"], ["/nowhere"]),
+        ("evaluate.py", ["run=x", "samples=few"], ["samples=few", "whole number"]),
         ("generate.py", ["run=/nowhere", "caption=a bird, red = good"], ["/nowhere", "generator.json"]),
         ("generate.py", ["run=x", "caption=a", "captions=b"], ["caption", "captions"]),
         ("generate.py", ["run=x", "captions=/nowhere.txt"], ["/nowhere.txt"]),
@@ -97,19 +117,3 @@ def compose_config():
     register()
     with initialize_config_dir(str(PROJECT / "conf"), version_base="1.3"):
         return compose("config")
-
-
-@pytest.mark.parametrize(
-    ("argument", "quoted"),
-    [
-        ("run=outputs/runs/loss=wgan,optim=rmsprop-12ab", "run='outputs/runs/loss=wgan,optim=rmsprop-12ab'"),
-        ("run=it's", r"run='it\'s'"),
-        ("run='a,b'", "run='a,b'"),
-        ("run=${oc.env:HOME}/x", "run=${oc.env:HOME}/x"),
-        ("run=null", "run=null"),
-        ("loss=wgan,bce", "loss=wgan,bce"),
-        ("-m", "-m"),
-    ],
-)
-def test_paths_and_free_text_need_no_quotes_of_their_own(argument, quoted):
-    assert quote_literal(argument, ["run"]) == quoted

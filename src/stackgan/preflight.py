@@ -1,0 +1,132 @@
+"""What a run of a configuration needs and lacks, found before any work: no torch, no data set read, nothing written.
+
+Other rooms say what they need (`find_listing`, `find_weights`, ...); this file knows which of them a configuration uses.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from stackgan.config import Config, Evaluation, Trainer
+from stackgan.data.files import check_writable
+from stackgan.errors import UserError
+from stackgan.evaluation.weight_files import find_lpips, official_or_packaged
+from stackgan.gpus import check_gpus, usable_gpus
+from stackgan.run_directory import locate_run, study_directory
+from stackgan.text.minilm_files import find_weights
+from stackgan.tracking.checks import require_trackers
+
+
+class Need(NamedTuple):
+    """Something that has to be there. Two runs that need the same have equal needs."""
+
+    check: Callable[..., object]  # raises UserError where it is not
+    arguments: tuple[Any, ...] = ()
+
+
+def check_run(config: Config, overrides: Sequence[str]) -> None:
+    """Everything that one run needs: its Stage I and the run it starts from too. Raises UserError."""
+    check_needs(config)
+    locate_run(config, overrides)
+
+
+def check_needs(config: Config, gpus: Sequence[str] | None = None, met: set[Need] | None = None) -> None:
+    """What the configuration needs besides other runs. Raises UserError for the first thing that is lacking.
+
+    Args:
+        gpus: those that the run may use; None: those that are visible to this process.
+        met: needs of other runs that are known to be met; it grows.
+    """
+    met = set() if met is None else met
+    for need in (*_needs(config), *_gpu_needs(config, gpus)):
+        if need not in met:
+            need.check(*need.arguments)
+            met.add(need)
+
+
+def check_elsewhere(config: Config, met: set[Need]) -> None:
+    """The same for a run on another machine, which sees the same files and has GPUs of its own."""
+    for need in set(_needs(config)) - met:
+        need.check(*need.arguments)
+        met.add(need)
+
+
+def check_objective(config: Config, objective: str) -> None:
+    """Refuse a sweeper's objective that the run will have no score for. Raises UserError."""
+    evaluation = config.evaluation
+    if evaluation.full_samples is not None:
+        return
+    if evaluation.final_samples is None:
+        raise UserError(
+            f"hydra.launcher.objective={objective} is a score, and evaluation=off takes none; take evaluation=fast."
+        )
+    packaged = official_or_packaged(evaluation.network, evaluation.inception_weights) is None
+    score = "is_efflite0" if packaged else "is"
+    if objective != score:
+        raise UserError(
+            f"hydra.launcher.objective={objective} is no score of these runs; take {score}, or evaluation=full for more."
+        )
+
+
+def _needs(config: Config) -> Iterator[Need]:
+    yield Need(check_writable, (study_directory(config), "outputs"))
+    yield Need(check_writable, (Path(config.data.cache), "data.cache"))
+    yield from _data_needs(config)
+    yield from _text_needs(config)
+    yield from _evaluation_needs(config.evaluation)
+    yield Need(require_trackers, (config.logger.wandb, config.logger.tensorboard))
+
+
+def _data_needs(config: Config) -> Iterator[Need]:
+    """Only the reader of the data set in use is imported: the answer is to come at once."""
+    data = config.data
+    root = Path(data.root) if data.root else None
+    if data.name == "birds":
+        from stackgan.data.birds import check_birds
+
+        yield Need(check_birds, (root, data.classes, data.images_per_class, data.picture_size, data.seed))
+    elif data.name == "emoji":
+        from stackgan.data.emoji import find_packages
+
+        yield Need(find_packages)
+    elif data.name == "folder" and root:
+        from stackgan.data.folder import find_listing
+
+        yield Need(find_listing, (root,))
+    elif root:
+        from stackgan.data.cub import check_cub
+
+        yield Need(check_cub, (root,))
+    elif data.archive:
+        from stackgan.data.archive import check_archive
+
+        yield Need(check_archive, (Path(data.archive), Path(data.cache)))
+
+
+def _text_needs(config: Config) -> Iterator[Need]:
+    text = config.text
+    if text.name.startswith("minilm"):
+        yield Need(find_weights)
+    elif text.embeddings:
+        from stackgan.text.precomputed import embedding_folders
+
+        yield Need(embedding_folders, (Path(text.embeddings),))
+
+
+def _evaluation_needs(evaluation: Evaluation) -> Iterator[Need]:
+    if (evaluation.every, evaluation.final_samples, evaluation.full_samples) != (None, None, None):
+        yield Need(official_or_packaged, (evaluation.network, evaluation.inception_weights))
+    if evaluation.full_samples is not None:
+        yield Need(find_lpips, ("alex",))
+
+
+def asks_for_gpus(trainer: Trainer) -> bool:
+    """Whether it matters which GPUs there are: one device of whichever kind there always is."""
+    return trainer.accelerator == "gpu" or (trainer.accelerator == "auto" and trainer.devices > 1)
+
+
+def _gpu_needs(config: Config, gpus: Sequence[str] | None) -> Iterator[Need]:
+    trainer = config.trainer
+    if asks_for_gpus(trainer):
+        found = tuple(usable_gpus() if gpus is None else gpus)
+        yield Need(check_gpus, (trainer.accelerator, trainer.devices, found))

@@ -1,0 +1,69 @@
+"""A run by its path, its name, its signature, or as the newest one."""
+
+import os
+
+import pytest
+
+from stackgan.errors import UserError
+from stackgan.run_directory import Status
+from stackgan.run_lookup import find_run, find_study, has_generator, is_done, name_runs
+from support import composed
+
+
+@pytest.fixture
+def outputs(tmp_path):
+    def make(place, state, age, stage_two="null"):
+        run = tmp_path / place
+        (run / "generator").mkdir(parents=True)
+        Status(state).write(run)
+        if state == "done":
+            (run / "generator" / "generator.json").write_text(f'{{"stage_two": {stage_two}}}')
+        os.utime(run / "status.json", (1_000_000 - age, 1_000_000 - age))
+
+    make("runs/base-11111111", "done", 30)
+    make("runs/stage=two-22222222", "done", 20, '{"a": 1}')
+    make("a/b/loss=wgan,optim=sgd-33333333", "done", 40)
+    make("other/base-44444444", "running", 0)
+    make("other/base-11111111", "done", 50)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [
+        ("22222222", "runs/stage=two-22222222"),
+        ("33333333", "a/b/loss=wgan,optim=sgd-33333333"),
+        ("base-44444444", "other/base-44444444"),
+        ("latest", "runs/stage=two-22222222"),
+    ],
+)
+def test_a_run_has_several_names(outputs, name, place):
+    assert find_run(name, outputs, has_generator) == outputs / place
+    assert find_run(str(outputs / place), outputs, has_generator) == outputs / place
+
+
+def test_two_runs_of_one_signature_are_told_and_nothing_is_guessed(outputs):
+    with pytest.raises(UserError, match=r"2 runs.*other/base-11111111.*runs/base-11111111"):
+        find_run("11111111", outputs, is_done)
+
+
+def test_latest_needs_a_finished_run(tmp_path):
+    with pytest.raises(UserError, match=r"run=latest: no run in .* is finished"):
+        find_run("latest", tmp_path, is_done)
+
+
+def test_a_name_that_is_none_stays_for_the_reader_to_refuse(outputs):
+    assert str(find_run("nowhere", outputs, is_done)) == "nowhere"
+
+
+def test_stage_two_stands_on_the_newest_stage_one_and_a_start_is_of_its_own_stage(outputs):
+    config = composed("stage=two", "stage_one=latest", "start_from=latest", f"outputs={outputs}")
+    name_runs(config)
+    assert config.stage_one == str(outputs / "runs/base-11111111")
+    assert config.start_from == str(outputs / "runs/stage=two-22222222")
+
+
+def test_a_study_by_the_name_it_was_trained_under(outputs, monkeypatch):
+    assert find_study("a/b", outputs) == outputs / "a/b"
+    assert find_study(str(outputs / "runs"), outputs) == outputs / "runs"
+    assert str(find_study("nowhere", outputs)) == "nowhere"
