@@ -54,6 +54,7 @@ BEFORE = {
     "outputs/six_variants": "python src/train.py sweep=six_variants",
     "make table": "python src/train.py sweep=six_variants",
     "outputs/runs": "python src/train.py",
+    "run=latest": "python src/train.py",
 }
 
 
