@@ -32,7 +32,7 @@ SIZES = {
         "'metrics=[is,fid,kid,precision,recall,nearest_train,r_precision,lpips_diversity]'",
     ],
     "src/fit_classifier.py": ["images=8", "batch_size=4", "image_size=96"],
-    "src/generate.py": ["count=2"],
+    "src/generate.py": ["count=12"],
     "src/demo.py": ["port=0", "count=1"],
     "src/report.py": [],
     "src/table.py": [],
@@ -40,7 +40,7 @@ SIZES = {
     "bench/evaluation.py": ["--samples", "100", "--pictures", "20"],
     "bench/memory.py": ["--batch", "2"],
     "bench/quality.py": ["--images", "32", "variant=recipe", *TRAINING[:3], *SCORES],
-    "bench/calibrate_health.py": ["recipe_seed0", "images=32"],
+    "bench/calibrate_health.py": ["lr_x10", "images=64"],
     "bench/torture.py": ["--kills", "1", "--images", "64", *TRAINING[:3]],
 }
 LARGE = {
@@ -95,7 +95,7 @@ class Clone:
 
     def filled(self, command: str) -> str:
         """With real things in place of <placeholders>."""
-        for placeholder in re.findall(r"<[a-z][^<>]*>", command):
+        for placeholder in re.findall(r"<[A-Za-z][^<>]*>", command):
             assert placeholder in FILLINGS, f"{command}: no filling for {placeholder}"
             command = command.replace(placeholder, FILLINGS[placeholder](self))
         return command
@@ -166,8 +166,8 @@ class Clone:
         folder = self.folder / "pictures"
         folder.mkdir(exist_ok=True)
         rows = ["file,caption"]
-        for number in range(40):
-            Image.new("RGB", (48, 48), (6 * number, 128, 0)).save(folder / f"{number}.png")
+        for number in range(80):
+            Image.new("RGB", (48, 48), (3 * number, 128, 0)).save(folder / f"{number}.png")
             rows.append(f"{number}.png,a square of colour {number}")
         (folder / "captions.csv").write_text("\n".join(rows) + "\n")
         return str(folder)
