@@ -1,6 +1,5 @@
 """How a session at Weights & Biases begins: online where a key and a server are, else offline, in bounded time."""
 
-import logging
 import os
 import re
 from collections.abc import Iterator
@@ -28,9 +27,10 @@ WORDS = {  # what the errors of W&B and of the network say: in ours
 
 def start_session(run: Path, config: Config, signature: str, online: bool) -> tuple[Any, WandbRecord, str]:
     """The session, the folder's record, and why it is offline where it was to be online."""
+    # wandb's reports of its own errors would hold up the end of the process where the server does not take them
+    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
     import wandb  # most of a second, which runs without it need not wait
 
-    logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # that wandb's telemetry found no server
     if wandb.run is not None:  # of something else in this process
         _end_other()
     else:
