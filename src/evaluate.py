@@ -15,7 +15,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from stackgan.cli.requests import EVALUATE, EvaluateRequest, request_of
-from stackgan.cli.script import BAD_INPUT, run_script, user_errors
+from stackgan.cli.run import BAD_INPUT, run_script, user_errors
 from stackgan.config import Config, typed
 from stackgan.errors import UserError
 from stackgan.run_lookup import find_run, find_study, has_generator

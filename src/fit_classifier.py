@@ -13,7 +13,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
 from stackgan.cli.requests import FIT, FitRequest
-from stackgan.cli.script import run_script, user_errors
+from stackgan.cli.run import run_script, user_errors
 from stackgan.config import Config, stage_scale, typed
 from stackgan.errors import UserError
 

@@ -10,7 +10,7 @@ import hydra
 from omegaconf import DictConfig
 
 from stackgan.cli.requests import GENERATE, GenerateRequest, request_of
-from stackgan.cli.script import run_script, user_errors
+from stackgan.cli.run import run_script, user_errors
 from stackgan.errors import UserError
 from stackgan.run_lookup import find_run, has_generator
 

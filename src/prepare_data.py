@@ -10,7 +10,7 @@ import hydra
 from omegaconf import DictConfig
 
 from stackgan.cli.requests import PREPARE
-from stackgan.cli.script import run_script, user_errors
+from stackgan.cli.run import run_script, user_errors
 from stackgan.config import typed
 
 

@@ -8,7 +8,7 @@ import hydra
 from omegaconf import DictConfig
 
 from stackgan.cli.requests import TABLE, TableRequest, request_of
-from stackgan.cli.script import run_script, user_errors
+from stackgan.cli.run import run_script, user_errors
 from stackgan.run_lookup import find_run, find_study, is_done
 
 

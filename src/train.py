@@ -16,8 +16,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from stackgan.cli.script import run_script, user_errors
-from stackgan.cli.spelling import TRAIN
+from stackgan.cli.run import run_script, user_errors
+from stackgan.cli.script import TRAIN
 from stackgan.config import typed
 from stackgan.errors import UserError
 from stackgan.hosted import run_hosted

@@ -8,7 +8,7 @@ import hydra
 from omegaconf import DictConfig
 
 from stackgan.cli.requests import WORKSPACE, WorkspaceRequest, request_of
-from stackgan.cli.script import run_script, user_errors
+from stackgan.cli.run import run_script, user_errors
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="workspace")

@@ -18,8 +18,8 @@ import yaml
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from stackgan.cli.script import run_script, user_errors
-from stackgan.cli.spelling import TRAIN
+from stackgan.cli.run import run_script, user_errors
+from stackgan.cli.script import TRAIN
 from stackgan.config import PROJECT, Config, typed
 from stackgan.run_directory import Status, locate_run, lock_run, read_status
 

@@ -117,8 +117,6 @@ def test_the_config_path_imports_no_torch():
     import subprocess
     import sys
 
-    code = (
-        "import sys; sys.path.insert(0, 'src'); import stackgan.config, stackgan.run_directory, stackgan.cli.script; "
-    )
+    code = "import sys; sys.path.insert(0, 'src'); import stackgan.config, stackgan.run_directory, stackgan.cli.run; "
     code += "import hydra_plugins.isolated_launcher.launcher; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT).returncode == 0

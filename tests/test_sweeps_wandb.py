@@ -10,7 +10,8 @@ import yaml
 from hydra import compose, initialize_config_dir
 from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
 
-from stackgan.cli.spelling import TRAIN, spell
+from stackgan.cli.script import TRAIN
+from stackgan.cli.spelling import spell
 from stackgan.config import PROJECT, Config, register, typed
 from support import composed
 

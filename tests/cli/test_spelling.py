@@ -7,7 +7,9 @@ from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from stackgan.cli.requests import EVALUATE, GENERATE, GenerateRequest, request_of
-from stackgan.cli.spelling import PATHS, TRAIN, shown, spell, split_flags, split_paths
+from stackgan.cli.script import PATHS, TRAIN
+from stackgan.cli.spelling import shown, spell, split_flags
+from stackgan.cli.values import split_paths
 from stackgan.config import CHOICES, PROJECT, register, setting_types, typed
 from stackgan.errors import UserError
 from stackgan.health.verdicts import RULES, remedy_words

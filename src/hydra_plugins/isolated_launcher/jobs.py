@@ -14,7 +14,9 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import filter_overrides
 from omegaconf import DictConfig, open_dict
 
-from stackgan.cli.spelling import TRAIN, quoted, shown, spell_overrides
+from stackgan.cli.script import TRAIN
+from stackgan.cli.spelling import shown, spell_overrides
+from stackgan.cli.values import quoted
 from stackgan.config import Config, requested_budget, saved_config, stage_scale, typed
 from stackgan.errors import UserError
 from stackgan.gpus import ALL, device_count

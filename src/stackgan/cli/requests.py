@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from omegaconf import DictConfig
 
-from stackgan.cli.spelling import PATHS, Script
+from stackgan.cli.script import PATHS, Script
 from stackgan.config import Config, Data, Text, as_schema
 from stackgan.errors import UserError
 
@@ -135,12 +135,12 @@ class FitRequest(Config):
     folder: str | None = None
 
 
-GENERATE = Script("generate", GenerateRequest, ("run", "captions", "out", "outputs"), ("caption",))
+GENERATE = Script("generate", GenerateRequest, ("run", "captions", "out", "outputs"), texts=("caption",))
 DEMO = Script("demo", DemoRequest, ("run", "outputs"))
 REPORT = Script("report", StudyRequest, ("study", "outputs"))
 TABLE = Script("table", TableRequest, ("study", "run", "outputs"))
 WORKSPACE = Script("workspace", WorkspaceRequest, (), ("entity", "project", "study"))
-EVALUATE = Script("evaluate", EvaluateRequest, ("run", "study", "images", "cache", "clip", "network_path", *PATHS), ())
+EVALUATE = Script("evaluate", EvaluateRequest, ("run", "study", "images", "cache", "clip", "network_path", *PATHS))
 FIT = Script("fit_classifier", FitRequest, (*PATHS, "imagenet_weights", "folder"), ("study",))
 PREPARE = Script("prepare_data", Config, PATHS, ("study",))
 

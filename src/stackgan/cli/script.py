@@ -1,95 +1,61 @@
-"""Runs a script: Hydra gets what was meant, and an error becomes one sentence and an exit code, not a traceback."""
+"""What the command line of one script knows: its groups, its settings, and which of them are paths, names or free text. No torch here."""
 
-import os
-import re
-import sys
-import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
-from hydra.errors import HydraException, OverrideParseException
-from omegaconf.errors import OmegaConfBaseException
+from stackgan.cli.help_text import groups
+from stackgan.cli.hints import FOREIGN, no_setting
+from stackgan.config import Config, setting_types
 
-from stackgan.cli.help_text import help_text
-from stackgan.cli.spelling import Script, spell
-from stackgan.config import one_sentence, register
-from stackgan.errors import UserError
-from stackgan.lifeline import hold_lifeline
-from stackgan.memory import keep_freed_memory
+PATHS = (
+    "stage_one",
+    "start_from",
+    "data.root",
+    "data.archive",
+    "data.cache",
+    "outputs",
+    "text.embeddings",
+    "evaluation.inception_weights",
+)
 
-FAILED, BAD_INPUT = 1, 2
-EXTRA = "pip install -c requirements/constraints.txt -e '.[sweep]'"
 
+@dataclass(frozen=True)
+class Script:
+    """The command line of one script.
 
-def run_script(main: Callable[[], None], script: Script, description: str | None) -> None:
-    """Run the Hydra entry point of conf/<script.config>.yaml; --help prints the description and the settings.
-
-    Exit codes: 0 done, 1 failed (with traceback), 2 bad configuration or input (one sentence).
+    Attributes:
+        config: conf/<config>.yaml
+        schema: dataclass with its keys and their types.
+        paths: keys whose values are paths: taken literally, with commas, equals signs and brackets, and with ~ expanded.
+        names: keys whose values are taken literally, and never as several.
+        texts: the same, and what looks like an interpolation is text too.
     """
-    if {"--help", "-h"} & set(sys.argv[1:]):
-        print(help_text(description or "", script.config))
-        return
-    hold_lifeline()
-    keep_freed_memory()
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions reach us whole, so that they can be told in our words
-    register()
-    try:
-        with user_errors():
-            sys.argv[1:] = spell(sys.argv[1:], script)
-            main()
-    except HydraException as error:
-        _stop(hydra_sentence(error, script))
-    except OmegaConfBaseException as error:
-        _stop(one_sentence(error))
-    except Exception as error:
-        if str(error).startswith("Unknown plugin class"):  # Hydra's word for a launcher whose package is missing
-            _stop(f"the package of this hydra/launcher or hydra/sweeper is missing: {EXTRA}.")
-        traceback.print_exc()
-        sys.exit(FAILED)
+
+    config: str
+    schema: type
+    paths: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
+
+    @cached_property
+    def choices(self) -> dict[str, list[str]]:
+        """The groups and their choices."""
+        return groups(self.config)
+
+    @cached_property
+    def types(self) -> dict[str, Any]:
+        """Type of each key, by its dotted name."""
+        return setting_types(self.schema)
+
+    def knows(self, key: str) -> bool:
+        """Whether it is a group, a setting, or a part of the settings."""
+        return key in self.choices or key in self.types or any(name.startswith(key + ".") for name in self.types)
+
+    def no_setting(self, key: str) -> str:
+        """The sentence about a key that it does not know."""
+        foreign = FOREIGN if issubclass(self.schema, Config) else {}
+        return no_setting(key, [*self.choices, *self.types], foreign)
 
 
-@contextmanager
-def user_errors() -> Iterator[None]:
-    """Print a user's error as its one sentence and exit with code 2. Inside a Hydra job, before Hydra adds words of its own."""
-    try:
-        yield
-    except UserError as error:
-        _stop(str(error))
-
-
-def _stop(sentence: str) -> None:
-    print(sentence, file=sys.stderr)
-    sys.exit(BAD_INPUT)
-
-
-def hydra_sentence(error: HydraException, script: Script) -> str:
-    """Hydra's message on one line, in our words where it is about a choice, a setting, or several values for one run."""
-    text = str(error)
-    if isinstance(error, OverrideParseException):
-        key, _, value = error.override.partition("=")
-        return f"{error.override} cannot be read as Hydra writes values; quote what is text: \"{key}='{value}'\"."
-    missing = re.search(r"Could not find '([\w/]+)/([^'/]*)'\s+Available options in '.*?':\n((?:\t.*\n?)*)", text)
-    if missing:
-        group, choice, options = missing.groups()
-        return no_choice(group, choice, options.split())
-    unknown = re.search(r"Could not (?:override|append to config|delete from config)[^']*'([^']+)'", text)
-    if unknown:
-        return script.no_setting(unknown[1].lstrip("+~").partition("=")[0])
-    several = re.search(r"Ambiguous value for argument '([^']*)'", text)
-    if several:
-        return f"{several[1]} gives several values for one run; add -m to make a run of each."
-    lines = [line.strip() for line in text.splitlines() if line.strip() and "hydra.cc/docs" not in line]
-    cause = error.__cause__
-    if isinstance(cause, OmegaConfBaseException) and cause.full_key:
-        return one_sentence(cause)
-    return " ".join(lines)
-
-
-def no_choice(group: str, choice: str, options: list[str]) -> str:
-    """The sentence about a choice that a group does not have."""
-    more = {"lr": ", or a number", "dropout": ", or a rate"}.get(group, "")
-    if group == "scale" and choice.isdigit():
-        more = "; the picture size is scale.one.image_size"
-    if group.startswith("hydra/"):
-        more = f", or install more: {EXTRA}"
-    return f"{group}={choice} is not known; choose one of {', '.join(options)}{more}."
+TRAIN = Script("config", Config, PATHS, names=("study",), texts=("logger.notes",))

@@ -1,0 +1,96 @@
+"""Runs a script: Hydra gets what was meant, and an error becomes one sentence and an exit code, not a traceback."""
+
+import os
+import re
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from hydra.errors import HydraException, OverrideParseException
+from omegaconf.errors import OmegaConfBaseException
+
+from stackgan.cli.help_text import help_text
+from stackgan.cli.script import Script
+from stackgan.cli.spelling import spell
+from stackgan.config import one_sentence, register
+from stackgan.errors import UserError
+from stackgan.lifeline import hold_lifeline
+from stackgan.memory import keep_freed_memory
+
+FAILED, BAD_INPUT = 1, 2
+EXTRA = "pip install -c requirements/constraints.txt -e '.[sweep]'"
+
+
+def run_script(main: Callable[[], None], script: Script, description: str | None) -> None:
+    """Run the Hydra entry point of conf/<script.config>.yaml; --help prints the description and the settings.
+
+    Exit codes: 0 done, 1 failed (with traceback), 2 bad configuration or input (one sentence).
+    """
+    if {"--help", "-h"} & set(sys.argv[1:]):
+        print(help_text(description or "", script.config))
+        return
+    hold_lifeline()
+    keep_freed_memory()
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions reach us whole, so that they can be told in our words
+    register()
+    try:
+        with user_errors():
+            sys.argv[1:] = spell(sys.argv[1:], script)
+            main()
+    except HydraException as error:
+        _stop(hydra_sentence(error, script))
+    except OmegaConfBaseException as error:
+        _stop(one_sentence(error))
+    except Exception as error:
+        if str(error).startswith("Unknown plugin class"):  # Hydra's word for a launcher whose package is missing
+            _stop(f"the package of this hydra/launcher or hydra/sweeper is missing: {EXTRA}.")
+        traceback.print_exc()
+        sys.exit(FAILED)
+
+
+@contextmanager
+def user_errors() -> Iterator[None]:
+    """Print a user's error as its one sentence and exit with code 2. Inside a Hydra job, before Hydra adds words of its own."""
+    try:
+        yield
+    except UserError as error:
+        _stop(str(error))
+
+
+def _stop(sentence: str) -> None:
+    print(sentence, file=sys.stderr)
+    sys.exit(BAD_INPUT)
+
+
+def hydra_sentence(error: HydraException, script: Script) -> str:
+    """Hydra's message on one line, in our words where it is about a choice, a setting, or several values for one run."""
+    text = str(error)
+    if isinstance(error, OverrideParseException):
+        key, _, value = error.override.partition("=")
+        return f"{error.override} cannot be read as Hydra writes values; quote what is text: \"{key}='{value}'\"."
+    missing = re.search(r"Could not find '([\w/]+)/([^'/]*)'\s+Available options in '.*?':\n((?:\t.*\n?)*)", text)
+    if missing:
+        group, choice, options = missing.groups()
+        return no_choice(group, choice, options.split())
+    unknown = re.search(r"Could not (?:override|append to config|delete from config)[^']*'([^']+)'", text)
+    if unknown:
+        return script.no_setting(unknown[1].lstrip("+~").partition("=")[0])
+    several = re.search(r"Ambiguous value for argument '([^']*)'", text)
+    if several:
+        return f"{several[1]} gives several values for one run; add -m to make a run of each."
+    lines = [line.strip() for line in text.splitlines() if line.strip() and "hydra.cc/docs" not in line]
+    cause = error.__cause__
+    if isinstance(cause, OmegaConfBaseException) and cause.full_key:
+        return one_sentence(cause)
+    return " ".join(lines)
+
+
+def no_choice(group: str, choice: str, options: list[str]) -> str:
+    """The sentence about a choice that a group does not have."""
+    more = {"lr": ", or a number", "dropout": ", or a rate"}.get(group, "")
+    if group == "scale" and choice.isdigit():
+        more = "; the picture size is scale.one.image_size"
+    if group.startswith("hydra/"):
+        more = f", or install more: {EXTRA}"
+    return f"{group}={choice} is not known; choose one of {', '.join(options)}{more}."
