@@ -155,7 +155,8 @@ class Clone:
         return "".join(lines)
 
     def _run_folder(self, command: str) -> str:
-        return re.findall(r"^run: +(\S+)$", self.type(command), flags=re.MULTILINE)[-1]
+        """Also where another command has trained it."""
+        return re.findall(r"^(?:run|already done .*): +(\S+)$", self.type(command), flags=re.MULTILINE)[-1]
 
     def _pictures(self) -> str:
         """A folder of pictures made by generate.py."""
