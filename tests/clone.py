@@ -20,8 +20,8 @@ TRACKED = ("src", "conf", "sweeps", "bench", "requirements", "Makefile", "pyproj
 CUB10 = PROJECT.parent / "shared" / "data" / "cub10"
 CAPTIONS = "a small red bird with black wings\na grey bird\n"
 
-# What is appended, by script: sizes, a free port for the page, and all scores but attribute_accuracy, whose classifier learns for minutes
-# (tests/evaluation/test_attribute_accuracy.py).
+# What is appended, by script: sizes, a free port for the page, and what leaves out attribute_accuracy, whose classifier learns for minutes
+# (tests/evaluation/test_attribute_accuracy.py): other scores, and the one training of bench/quality.py.
 TRAINING = ["scale=tiny", "data.classes=10", "data.images_per_class=6", "images=32"]
 SCORES = ["evaluation.samples=20", "evaluation.final_samples=20"]
 SIZES = {
@@ -39,7 +39,7 @@ SIZES = {
     "bench/run.py": ["--quick", "--only", "loader"],
     "bench/evaluation.py": ["--samples", "100", "--pictures", "20"],
     "bench/memory.py": ["--batch", "2"],
-    "bench/quality.py": ["--images", "32", "variant=recipe", *TRAINING[:3], *SCORES],
+    "bench/quality.py": ["--train", "fast", "--images", "32", "variant=recipe", *TRAINING[:3], *SCORES],
     "bench/calibrate_health.py": ["lr_x10", "images=64"],
     "bench/torture.py": ["--kills", "1", "--images", "64", *TRAINING[:3]],
 }
@@ -151,8 +151,10 @@ class Clone:
                 with urllib.request.urlopen(address[1], timeout=60) as page:
                     assert page.status == 200
                 os.killpg(server.pid, signal.SIGINT)
-        assert server.wait(60) == 0, f"{command}\nexit code {server.returncode}\n{''.join(lines)}"
-        return "".join(lines)
+        printed = "".join(lines)
+        ended = server.wait(60) == 0 or command.startswith("make ")  # make calls an interrupted recipe an error
+        assert ended and "ended" in printed, f"{command}\nexit code {server.returncode}\n{printed}"
+        return printed
 
     def _run_folder(self, command: str) -> str:
         """Also where another command has trained it."""
