@@ -264,7 +264,7 @@ def test_a_command_is_quoted_for_the_shell_and_a_sweeps_job_is_run_alone():
         "x", overrides=["sweep=six_variants", "variant=bn_adam", "study='my study'", "data.root='/data/CUB 200'"]
     )
     assert command(run) == (
-        "python src/train.py sweep=six_variants variant=bn_adam \"study='my study'\" 'data.root=/data/CUB 200' hydra.mode=RUN"
+        "python src/train.py sweep=six_variants variant=bn_adam 'study=my study' 'data.root=/data/CUB 200' hydra.mode=RUN"
     )
     assert command(RunRecord("x")) == "" and shell(["a", "b c", "$d"]) == "a 'b c' '$d'"
 
