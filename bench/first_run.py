@@ -15,7 +15,7 @@ from steps import configuration
 
 from stackgan.inputs import cub_root, prepare_store
 from stackgan.memory import keep_freed_memory
-from stackgan.processor import multiplies_bfloat16
+from stackgan.precision import cpu_multiplies_bfloat16
 from stackgan.text.encoders import build_encoder, fast_encoder
 from stackgan.text.table import embed_store
 
@@ -28,7 +28,7 @@ def measure_first_run(quick: bool = False) -> dict[str, Any]:
     quick: a tenth of the birds.
     """
     keep_freed_memory()
-    result: dict[str, Any] = {"native_bfloat16": multiplies_bfloat16()}
+    result: dict[str, Any] = {"native_bfloat16": cpu_multiplies_bfloat16()}
     with tempfile.TemporaryDirectory() as folder:
         cache = Path(folder)
         config = configuration("data=birds", f"data.cache={cache}", *(["data.classes=20"] if quick else []))

@@ -19,12 +19,13 @@ from hydra import compose, initialize_config_dir
 from limits import Limit, seconds_of, synchronise
 from torch.utils.data import DataLoader
 
-from stackgan.assembly import build_module, build_trainer, resolve_precision
+from stackgan.assembly import build_module, build_trainer
 from stackgan.config import PROJECT, Config, register, typed
 from stackgan.data.batches import BatchStream
 from stackgan.inputs import Inputs, prepare_store
 from stackgan.memory import keep_freed_memory, return_freed_memory
 from stackgan.networks.text_to_image import TextToImage
+from stackgan.precision import resolve_precision
 from stackgan.process import prepare_process
 from stackgan.text.table import EmbeddingTable
 from stackgan.training.module import TextToImageGAN

@@ -1,13 +1,17 @@
 """Status and lock of a run folder."""
 
 import json
+import shutil
 import subprocess
 import sys
+from dataclasses import asdict
 
 import pytest
+import yaml
 
 from stackgan.errors import UserError
-from stackgan.run_directory import Status, is_running, lock_run, read_status, remove_leftovers
+from stackgan.run_directory import Status, is_running, locate_run, lock_run, read_status, remove_leftovers
+from support import composed
 
 HOLD = """
 import sys, time
@@ -57,3 +61,38 @@ def test_what_a_killed_process_had_half_written_goes(tmp_path):
     remove_leftovers(tmp_path)
     left = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
     assert left == ["metrics.csv", "samples/000000008.png"] and not (tmp_path / ".generator.new.part").exists()
+
+
+def finished(folder, *overrides, **status):
+    """A finished run of these settings, as far as look-ups read it."""
+    (folder / "generator").mkdir(parents=True)
+    (folder / "generator" / "weights.safetensors").write_text("weights")
+    (folder / "config.yaml").write_text(yaml.safe_dump(asdict(composed(*overrides))))
+    Status("done", folder=folder.name, **status).write(folder)
+
+
+def test_a_copy_of_a_run_is_never_trained_in_its_place(tmp_path):
+    settings = ["scale=tiny", f"outputs={tmp_path}"]
+    place = locate_run(composed(*settings), [])
+    finished(place.folder, *settings)
+    copy = place.folder.with_name(f"a_backup_of_{place.folder.name}")
+    shutil.copytree(place.folder, copy)
+    assert locate_run(composed(*settings), []).folder == place.folder
+    shutil.rmtree(place.folder)
+    with pytest.raises(UserError, match=rf"{copy.name} was .*{place.folder.name}, which is not there: rename it back"):
+        locate_run(composed(*settings), [])
+    copy.rename(place.folder)
+    assert locate_run(composed(*settings), []).folder == place.folder
+
+
+def test_stage_two_finds_the_stage_one_that_began_with_another_run(tmp_path):
+    settings = ["scale=tiny", f"outputs={tmp_path}"]
+    other = tmp_path / "runs" / "seed=7-00000000"
+    finished(other, *settings, "seed=7")
+    started = [*settings, f"start_from='{other}'"]
+    place = locate_run(composed(*started), started)
+    assert "start_from=seed=7-00000000-" in place.folder.name
+    with pytest.raises(UserError, match="stage_one=auto found no finished Stage-I run"):
+        locate_run(composed(*settings, "stage=two"), ["stage=two"])
+    finished(place.folder, *started)
+    assert locate_run(composed(*settings, "stage=two"), ["stage=two"]).stage_one == place.folder

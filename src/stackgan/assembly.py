@@ -27,7 +27,7 @@ from stackgan.networks.recompute import recompute_activations
 from stackgan.networks.stage_one import StageOneGenerator
 from stackgan.networks.stage_two import StageTwoGenerator
 from stackgan.networks.text_to_image import TextToImage, TextWhitener
-from stackgan.processor import multiplies_bfloat16
+from stackgan.precision import resolve_precision
 from stackgan.training.module import StepSettings, TextToImageGAN
 from stackgan.training.optimizers import OptimizerSettings
 from stackgan.training.schedule import LearningRateSchedule
@@ -257,12 +257,3 @@ def synchronises_batchnorm(trainer: Trainer) -> bool:
             "trainer.sync_batchnorm=on needs GPUs, and none is visible; take norm=group or leave it at auto."
         )
     return gpus
-
-
-def resolve_precision(precision: str, accelerator: str) -> str:
-    """`auto` is bf16-mixed where the hardware multiplies bfloat16 natively, else 32-true."""
-    if precision != "auto":
-        return precision
-    if accelerator != "cpu" and torch.cuda.is_available():
-        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
-    return "bf16-mixed" if multiplies_bfloat16() else "32-true"

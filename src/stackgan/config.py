@@ -22,6 +22,7 @@ from stackgan.losses.names import LOSSES, PENALTIES
 from stackgan.networks.architecture import ARCHITECTURES, DISCRIMINATOR_NORMS, GENERATOR_NORMS, INITS, STAGE_ONE_SIZES
 from stackgan.ranges import check_ranges
 from stackgan.tracking.checks import WANDB_MODES, check_wandb_names
+from stackgan.uses import DATA_KEYS, OPTIMIZER_KEYS
 
 PROJECT = Path(__file__).resolve().parents[2]
 ON_FAILURE = ("continue", "stop")
@@ -104,7 +105,7 @@ class Loss:
     n_critic: int = 1
     clip: float | None = None
     penalty: str = "none"
-    penalty_weight: float = 0.0
+    penalty_weight: float | None = None
     penalty_every: int = 1
     kl_weight: float = 2.0
 
@@ -366,6 +367,7 @@ def check(config: Config) -> None:
     _check_loss(config.loss, config.norm)
     _check_study(config.study)
     _check_sources(config)
+    _check_unused(config)
     _check_sizes(config)
     _check_devices(config.trainer, config.norm, stage_scale(config).batch_size)
     _check_health(config.health)
@@ -416,6 +418,20 @@ def _check_study(study: str | None) -> None:
     """Its folder lies below `outputs`."""
     if study is not None and (not study.strip() or Path(study).is_absolute() or ".." in Path(study).parts):
         raise UserError(f"study={study} must be a name, the folder's below outputs; another place is outputs=<folder>.")
+
+
+def _check_unused(config: Config) -> None:
+    """Refuse a setting of an optimizer or a data set that is not in use: it would change nothing."""
+    for group, used in (("optim", OPTIMIZER_KEYS), ("data", DATA_KEYS)):
+        settings, default = getattr(config, group), getattr(Config(), group)
+        foreign = {key for keys in used.values() for key in keys} - set(used[settings.name])
+        for key in sorted(foreign):
+            if getattr(settings, key) != getattr(default, key):
+                owners = [name for name, keys in used.items() if key in keys]
+                raise UserError(
+                    f"{group}.{key}={getattr(settings, key)} changes nothing: it belongs to {group}={'|'.join(owners)}, and this run has "
+                    f"{group}={settings.name}."
+                )
 
 
 def _check_sizes(config: Config) -> None:

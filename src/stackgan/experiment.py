@@ -126,6 +126,7 @@ class Experiment:
             reason="",
             budget=budget,
             signature=place.signature,
+            folder=place.folder.name,
             data_fingerprint=inputs.store.fingerprint,
             versions={name: importlib.metadata.version(name) for name in PACKAGES}
             | {"python": platform.python_version()},

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,16 @@ def usable_gpus(setting: Any = "auto") -> list[str]:
     if found or hidden or not (sys.platform == "darwin" or any(Path("/dev", name).exists() for name in UNLISTED)):
         return found
     return [str(index) for index in range(_torch_count())]
+
+
+def gpus_here() -> list[str]:
+    """`usable_gpus` of this process, looked up once: hundreds of runs are asked about in a moment."""
+    return list(_gpus_of(os.environ.get("CUDA_VISIBLE_DEVICES"), os.environ.get("PATH")))
+
+
+@cache
+def _gpus_of(visible: str | None, path: str | None) -> tuple[str, ...]:
+    return tuple(usable_gpus())
 
 
 def device_count(devices: Any, accelerator: str, setting: Any = "auto") -> int:

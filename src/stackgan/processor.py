@@ -1,4 +1,4 @@
-"""What the processor can do, and work for all of its cores, where torch's own functions do not serve."""
+"""Work for all cores of the processor, where torch's own functions do not serve."""
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -8,12 +8,6 @@ import torch
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-
-
-def multiplies_bfloat16() -> bool:
-    """Whether this CPU has instructions for products of bfloat16 numbers; without them torch emulates, slower than float32."""
-    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
 def map_on_cores(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:

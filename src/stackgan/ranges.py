@@ -59,7 +59,7 @@ RANGES: Mapping[str, Range] = {
     "optim.weight_decay": NOT_NEGATIVE, "optim.eps": POSITIVE, "optim.clip_norm": or_null(POSITIVE),
     "loss.wrong_texts": WIDTH, "loss.matching_discriminator": NOT_NEGATIVE, "loss.matching_generator": NOT_NEGATIVE,
     "loss.label_smoothing": Range(0, 0.5, below=True), "loss.n_critic": SIZE, "loss.clip": or_null(POSITIVE),
-    "loss.penalty_weight": NOT_NEGATIVE, "loss.penalty_every": SIZE, "loss.kl_weight": NOT_NEGATIVE,
+    "loss.penalty_weight": or_null(NOT_NEGATIVE), "loss.penalty_every": SIZE, "loss.kl_weight": NOT_NEGATIVE,
     "dropout.rate": FRACTION,
     "lr.generator": POSITIVE, "lr.discriminator": POSITIVE, "lr.halve_every_epochs": or_null(POSITIVE),
     "lr.warmup_images": Range(0, IMAGES),

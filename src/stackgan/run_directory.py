@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
-from stackgan.config import Config
+from stackgan.config import Config, saved_config
 from stackgan.data.files import replacing
 from stackgan.errors import UserError
 from stackgan.signature import identity, run_name, signature_of, stage_one_signature
@@ -47,6 +47,7 @@ class Status:
     images_per_second: float = 0.0  # of the last log row
     pid: int = 0  # of the process that wrote this
     signature: str = ""
+    folder: str = ""  # the run folder's name when this was written: a copy of it has another one
     scores: dict[str, float] = field(default_factory=dict)  # the last on validation captions; the final ones when done
     data_fingerprint: str = ""
     versions: dict[str, str] = field(default_factory=dict)
@@ -168,10 +169,25 @@ def find_stage_one(config: Config) -> Path:
     if ended is not None:
         folder, status = ended
         raise StageOneEnded(f"its Stage I, {folder.name}, is {status.state}: {status.reason}".rstrip(": "))
+    if started := _started_stage_one(config, signature):
+        return started
     raise UserError(
         f"stage_one=auto found no finished Stage-I run with this configuration (signature {signature}) in {config.outputs}; "
         "train it first (the same command with stage=one) or give stage_one=<run folder>."
     )
+
+
+def _started_stage_one(config: Config, signature: str) -> Path | None:
+    """The newest finished Stage I with this configuration that began with another run's weights (`start_from`)."""
+    found = []
+    for file in Path(config.outputs).glob("*/*start_from=*/config.yaml"):
+        status = read_status(file.parent)
+        if status is None or status.state != "done":
+            continue
+        saved = saved_config(file.parent)
+        if saved.stage.name == "one" and stage_one_signature(saved) == signature:
+            found.append((file.stat().st_mtime, file.parent))
+    return max(found)[1] if found else None
 
 
 def find_start(config: Config) -> Path | None:
@@ -203,14 +219,29 @@ class RunPlace:
     identity: dict[str, Any]
 
 
+def _folder_of(study: Path, signature: str, name: str) -> Path:
+    """The folder of a run in its study; a copy that somebody made of it is never trained in its place.
+
+    Raises UserError where there are copies alone: the run was renamed, or moved away.
+    """
+    found = sorted(study.glob(f"*-{signature}"))
+    copies = [folder for folder in found if (status := read_status(folder)) and status.folder not in ("", folder.name)]
+    own = [folder for folder in found if folder not in copies]
+    if copies and not own:
+        status = read_status(copies[0])
+        raise UserError(
+            f"{copies[0]} was {study / (status.folder if status else '')}, which is not there: rename it back to go on with it, or "
+            "move it out of the study to begin anew."
+        )
+    return own[0] if own else study / f"{name}-{signature}"
+
+
 def locate_run(config: Config, overrides: Sequence[str]) -> RunPlace:
     """Where this configuration's run lives: the folder with its signature if there is one, else a new name. No I/O but look-ups."""
     stage_one = find_stage_one(config) if config.stage.name == "two" else None
     which = identity(config, bundle_hash(stage_one / "generator") if stage_one else None)
     signature = signature_of(which)
-    study = study_directory(config)
-    existing = sorted(study.glob(f"*-{signature}"))
-    folder = existing[0] if existing else study / f"{run_name(config, overrides)}-{signature}"
+    folder = _folder_of(study_directory(config), signature, run_name(config, overrides))
     begun = any(
         (folder / "checkpoints").glob("*.ckpt")
     )  # it goes on from its own weights, and needs the others no more

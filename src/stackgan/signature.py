@@ -8,7 +8,6 @@ import hashlib
 import json
 from collections.abc import Sequence
 from copy import deepcopy
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,39 +15,16 @@ import yaml
 
 from stackgan.cli.spelling import shown
 from stackgan.config import PROJECT, Config
+from stackgan.identity import difference, schema_defaults
 
-# What does not change the function learned from each image. `stage_one` enters by the hash of its bundle.
-IGNORED = ("variant", "stage_one", "images", "epochs", "study", "outputs", "logger", "evaluation", "health", "jobs", "on_failure",
-           "dry_run")  # fmt: skip
-IGNORED_KEYS = {
-    "data": ("root", "archive", "download", "cache"),
-    "text": ("embeddings",),
-    "trainer": ("name", "accelerator", "devices", "threads", "sync_batchnorm", "accumulate", "recompute"),
-}
 GROUPS = ("data", "text", "stage", "arch", "norm", "optim", "loss", "dropout", "lr", "scale")
+PLACES = ("root", "archive", "download", "cache")  # of data: where it lies
 
 
 def identity(config: Config, stage_one_hash: str | None = None) -> dict[str, Any]:
-    """The part of the configuration that decides what is learned, as plain values."""
-    values = asdict(config)
-    for key in IGNORED:
-        del values[key]
-    for group, keys in IGNORED_KEYS.items():
-        for key in keys:
-            del values[group][key]
-    other = "two" if config.stage.name == "one" else "one"
-    del values["scale"][other]
-    for key in ("images", "epochs"):
-        del values["scale"][config.stage.name][key]
-    # a run's folder is named by its signature, wherever it lies
-    values["start_from"] = Path(config.start_from).name if config.start_from else None
-    for settings, key in (values["data"], "test_classes"), (values, "start_from"):
-        if not settings[key]:
-            del settings[key]  # runs from before it existed are still the same runs
-    place = config.data.root or config.data.archive
-    values["data"]["place"] = Path(place).name if place else None  # which data set, wherever it lies
-    values["stage_one"] = stage_one_hash
-    return values
+    """What decides what is learned, by dotted keys: every acting setting that is not the schema's default, and what Stage II stands on."""
+    stands_on = {"stage_one": stage_one_hash} if config.stage.name == "two" else {}
+    return difference(config) | stands_on
 
 
 def run_signature(config: Config, stage_one_hash: str | None = None) -> str:
@@ -63,13 +39,11 @@ def signature_of(which: dict[str, Any]) -> str:
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     """What changed between two identities, a setting each: `loss.name: bce -> wgan`."""
+    defaults = schema_defaults()
     before, after = flat(old), flat(new)
-    keys = [*before, *(key for key in after if key not in before)]
-    return [
-        f"{key}: {before.get(key, 'absent')} -> {after.get(key, 'absent')}"
-        for key in keys
-        if key not in before or key not in after or before[key] != after[key]
-    ]
+    keys = dict.fromkeys([*before, *after])
+    was, now = ({key: values.get(key, defaults.get(key, "absent")) for key in keys} for values in (before, after))
+    return [f"{key}: {was[key]} -> {now[key]}" for key in keys if was[key] != now[key]]
 
 
 def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -86,7 +60,7 @@ def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 def stage_one_signature(config: Config) -> str:
     """The signature of the run that `stage_one=auto` means: the same configuration and seed at stage=one."""
     parent = deepcopy(config)
-    parent.stage.name, parent.start_from = "one", None  # another run's Stage II is no start for Stage I
+    parent.stage.name, parent.start_from = "one", None  # what Stage II starts from is no start for Stage I
     return run_signature(parent)
 
 
@@ -115,7 +89,7 @@ def _shows(key: str) -> bool:
         return True
     if group == "trainer":
         return rest == "precision"
-    return group in GROUPS and rest.rpartition(".")[2] not in (*IGNORED_KEYS["data"], "images", "epochs")
+    return group in GROUPS and rest.rpartition(".")[2] not in (*PLACES, "images", "epochs")
 
 
 def _defaults(path: Path) -> dict[str, str]:

@@ -89,7 +89,7 @@ def test_stage_two_keeps_its_own_stage_one(tiny, tmp_path, first):
     ("overrides", "words"),
     [
         (["start_from=/nowhere"], "start_from=/nowhere is no run folder"),
-        (["arch=pytorch", "start_from={first}"], "other networks .*arch.name: stackgan -> pytorch"),
+        (["arch=pytorch", "start_from={first}"], "other networks .*arch.condition_activation: linear -> relu"),
         (["scale.generator_channels=16", "start_from={first}"], "generator_channels"),
         (["text=minilm", "start_from={first}"], "text=attributes"),
         (["stage=two", "stage_one={first}", "start_from={first}"], "trained stage=one"),

@@ -20,9 +20,10 @@ from stackgan.cli.values import quoted
 from stackgan.config import Config, requested_budget, saved_config, stage_scale, typed
 from stackgan.errors import UserError
 from stackgan.gpus import ALL, device_count
+from stackgan.identity import BOOKKEEPING
 from stackgan.run_directory import BY_VERDICT, StageOneEnded, Status, find_start, locate_run, read_status
 from stackgan.run_lookup import name_runs
-from stackgan.signature import IGNORED, flat, run_name, run_signature, stage_one_signature
+from stackgan.signature import flat, run_name, run_signature, stage_one_signature
 
 LAUNCHER_KEYS = ("jobs", "on_failure", "dry_run")  # settings of the sweep, not of its jobs
 
@@ -260,7 +261,7 @@ def label(job: Job, jobs: Sequence[Job]) -> str:
 def differences(jobs: Sequence[Job]) -> list[dict[str, Any]]:
     """For each job the resolved settings in which it differs from the first, by their dotted keys; of the first, all that differ."""
     settings = [flat(asdict(job.config)) for job in jobs]
-    bookkeeping = set(IGNORED) - {"images", "epochs", "stage_one"}
+    bookkeeping = set(BOOKKEEPING) - {"images", "epochs", "stage_one"}
     first = {key: value for key, value in settings[0].items() if key.partition(".")[0] not in bookkeeping}
     changed = [{key: values[key] for key in first if values[key] != first[key]} for values in settings]
     return [{key: first[key] for key in first if any(key in values for values in changed)}, *changed[1:]]

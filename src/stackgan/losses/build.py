@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from stackgan.errors import UserError
 from stackgan.losses.adversarial import AdversarialLoss, BinaryCrossEntropy, Hinge, LeastSquares, Wasserstein
-from stackgan.losses.names import LOSSES, PENALTIES
+from stackgan.losses.names import LOSSES, PAPER_WEIGHTS, PENALTIES
 from stackgan.losses.penalties import R1, GradientPenalty, MatchingAwarePenalty, Penalty
 
-_PENALTIES: dict[str, tuple[type[Penalty], float]] = {  # with the weight of its paper
-    "gradient": (GradientPenalty, 10.0),
-    "r1": (R1, 10.0),
-    "matching_aware": (MatchingAwarePenalty, 2.0),
+_PENALTIES: dict[str, type[Penalty]] = {
+    "gradient": GradientPenalty,
+    "r1": R1,
+    "matching_aware": MatchingAwarePenalty,
 }
 
 
@@ -71,5 +71,4 @@ def build_penalty(name: str, weight: float | None = None, every: int = 1) -> Pen
         raise UserError(f"loss.penalty_every: {every} must be at least 1.")
     if name == "none":
         return None
-    penalty, papers_weight = _PENALTIES[name]
-    return penalty(papers_weight if weight is None else weight, every)
+    return _PENALTIES[name](PAPER_WEIGHTS[name] if weight is None else weight, every)

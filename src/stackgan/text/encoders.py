@@ -3,7 +3,7 @@
 import torch
 
 from stackgan.errors import UserError
-from stackgan.processor import multiplies_bfloat16
+from stackgan.precision import cpu_multiplies_bfloat16
 from stackgan.text.encoder import TextEncoder
 from stackgan.text.minilm import MiniLM, MiniLMTokens, Precision
 
@@ -22,6 +22,6 @@ def build_encoder(name: str, precision: Precision = "float32") -> TextEncoder:
 
 def fast_encoder(name: str) -> TextEncoder | None:
     """The same encoder in bfloat16, for a whole data set on a processor that multiplies it; None elsewhere."""
-    if torch.cuda.is_available() or not multiplies_bfloat16():
+    if torch.cuda.is_available() or not cpu_multiplies_bfloat16():
         return None
     return build_encoder(name, "bfloat16")

@@ -20,7 +20,7 @@ import torch
 
 from stackgan.data.files import replacing
 from stackgan.errors import UserError
-from stackgan.signature import differences
+from stackgan.signature import differences, flat
 from stackgan.text.precision import same_encoder, weights_part
 from stackgan.training.module import TextToImageGAN
 
@@ -175,14 +175,12 @@ def start_from(module: TextToImageGAN, checkpoint: Checkpoint, identity: dict[st
     Raises:
         UserError: the other run is of another stage, text encoder or shape.
     """
-    other, stage = checkpoint["identity"], identity["stage"]["name"]
-    if other["stage"]["name"] != stage:
+    other, stage = flat(checkpoint["identity"]), identity["stage.name"]
+    if other["stage.name"] != stage:
+        raise UserError(f"start_from: that run trained stage={other['stage.name']}, and this one trains stage={stage}.")
+    if not same_encoder(other["fingerprint.text"], identity["fingerprint"]["text"]):
         raise UserError(
-            f"start_from: that run trained stage={other['stage']['name']}, and this one trains stage={stage}."
-        )
-    if not same_encoder(other["fingerprint"]["text"], identity["fingerprint"]["text"]):
-        raise UserError(
-            f"start_from: that run has text={other['text']['name']}, whose embeddings this run's text=... does not make."
+            f"start_from: that run has text={other['text.name']}, whose embeddings this run's text=... does not make."
         )
     parts = {"generator", "discriminator", "average"} | ({"whitener"} if stage == "one" else set())
     taken = {key: value for key, value in checkpoint["module"].items() if key.split(".")[0] in parts}
@@ -190,8 +188,9 @@ def start_from(module: TextToImageGAN, checkpoint: Checkpoint, identity: dict[st
     try:
         module.load_state_dict(taken | own)
     except RuntimeError as error:
-        groups = ("arch", "norm", "scale")
-        changed = differences({key: other[key] for key in groups}, {key: identity[key] for key in groups})
+        shapes = ("arch.", "norm.", "scale.")
+        was, now = ({k: v for k, v in flat(of).items() if k.startswith(shapes)} for of in (other, identity))
+        changed = differences(was, now)
         raise UserError(
             f"start_from: that run has other networks ({', '.join(changed)}); give its settings."
         ) from error

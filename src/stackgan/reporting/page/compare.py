@@ -11,15 +11,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stackgan.evaluation.record import ProtocolRecord
+from stackgan.identity import BOOKKEEPING, BOOKKEEPING_KEYS
 from stackgan.reporting.page.collect import RunRecord
 from stackgan.reporting.page.files import number, text, whole
 from stackgan.reporting.page.words import direction, stage_title
-from stackgan.signature import IGNORED, IGNORED_KEYS
 
 # Keys in which the seeds of one setting may differ, and keys in which a difference between settings says nothing about results.
 NOT_A_SETTING = {
-    *IGNORED,
-    *(f"{group}.{key}" for group, keys in IGNORED_KEYS.items() for key in keys),
+    *BOOKKEEPING,
+    *BOOKKEEPING_KEYS,
     "seed",
     "stage.name",
     "health",

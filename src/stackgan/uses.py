@@ -1,0 +1,19 @@
+"""Which settings each optimizer and each data set reads. No torch here."""
+
+from collections.abc import Mapping
+
+# Which keys of a group a choice of its name reads; the others say nothing about its runs, and `config.check` refuses them.
+ADAM = ("beta1", "beta2", "eps", "weight_decay", "clip_norm")
+OPTIMIZER_KEYS: Mapping[str, tuple[str, ...]] = {
+    "adam": ADAM,
+    "adamw": ADAM,
+    "rmsprop": ("alpha", "momentum", "eps", "weight_decay", "clip_norm"),
+    "sgd": ("momentum", "weight_decay", "clip_norm"),
+}
+VIEWS = ("resample", "crop", "flip", "augment")
+DATA_KEYS: Mapping[str, tuple[str, ...]] = {
+    "birds": ("split", "test_classes", "captions", "classes", "images_per_class", "picture_size", "seed", *VIEWS),
+    "cub": ("split", "test_classes", "captions", *VIEWS),
+    "emoji": ("split", "picture_size", *VIEWS),
+    "folder": VIEWS,
+}
