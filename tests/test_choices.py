@@ -104,9 +104,9 @@ def test_full_takes_every_score_of_evaluate_and_goes_on_where_it_was_stopped(tin
     assert run(config, []) == 0
     status, records = read_status(folder), json.loads((folder / "evaluation.json").read_text())
     wanted = {"is_efflite0", "fid_efflite0", "kid_efflite0", "precision_efflite0", "recall_efflite0", "lpips_diversity"}
-    assert status.state == "done" and wanted <= set(status.scores)
+    assert status.state == "done" and {f"{name}/test" for name in wanted} <= set(status.scores)
     assert wanted <= {record["metric"] for record in records if record["captions"] == "test"}
-    assert status.scores["fid_efflite0"] == next(r["value"] for r in records if r["metric"] == "fid_efflite0")
+    assert status.scores["fid_efflite0/test"] == next(r["value"] for r in records if r["metric"] == "fid_efflite0")
 
 
 @needs_network

@@ -160,7 +160,7 @@ def test_a_study_that_cannot_be_written_is_one_sentence(tmp_path):
         assert "cannot be written" in sweep.output
 
 
-def told(outputs, objective: str | None, worst: float = 0.0) -> list:
+def told(outputs, objective: str | None, worst: float | None = None) -> list:
     """What a sweeper is told of seeds 0 and 1, whose runs are there already."""
     register()
     with initialize_config_dir(str(PROJECT / "conf"), version_base="1.3"):
@@ -178,6 +178,8 @@ def test_a_sweeper_is_told_the_score_and_the_worst_one_for_a_diverged_run(tmp_pa
     Sweep(tmp_path, "seed=0,1", "jobs=2", ways={1: "diverge"}).run()
     assert told(tmp_path, "is") == [1.0, 0.0]
     assert told(tmp_path, "is", worst=99.0) == [1.0, 99.0]
-    assert told(tmp_path, None) == [{"is": 1.0}, {}]
-    with pytest.raises(UserError, match="fid"):
-        told(tmp_path, "fid")
+    assert told(tmp_path, "kid") == [1.0, 1e6]  # less is better
+    assert told(tmp_path, None) == [{"kid": 1.0, "is": 1.0, "kid/test": -1.0}, {}]
+    for name in ("fid", "kid/test"):  # what there is not, and what nothing is chosen by
+        with pytest.raises(UserError, match=name):
+            told(tmp_path, name)

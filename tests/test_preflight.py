@@ -233,7 +233,8 @@ def test_what_only_a_finished_job_needed_may_be_gone(tmp_path):
 
 def test_an_objective_that_no_job_will_have_is_refused_before_the_first_one(tmp_path):
     for objective, choices, words in (
-        ("fid", [], ["objective=fid", "is_efflite0"]),
+        ("fid", [], ["objective=fid", "kid, is", "test captions"]),
+        ("kid_efflite0/test", [], ["objective=kid_efflite0/test", "test captions"]),
         ("is_efflite0", ["evaluation=off"], ["evaluation=off takes none"]),
     ):
         sweep = Sweep(tmp_path, "seed=0", f"hydra.launcher.objective={objective}", *choices).run()

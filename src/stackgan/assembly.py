@@ -182,7 +182,7 @@ def build_scores(config: Config, run: Path, inputs: Inputs, keep_best: Callable[
     evaluation = config.evaluation
     plan = ScorePlan(
         evaluation.every, evaluation.samples, evaluation.final_samples,
-        evaluation.splits, evaluation.batch_size, evaluation.seed,
+        evaluation.splits, evaluation.batch_size, evaluation.seed, evaluation.objective,
     )  # fmt: skip
     network = build_feature_network(evaluation.network, evaluation.inception_weights) if plan.scores else None
     return TrainingScores(run, inputs.store, inputs.table, network, plan, keep_best)

@@ -16,6 +16,7 @@ from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from stackgan.cli.hints import no_setting
 from stackgan.errors import UserError
+from stackgan.evaluation.registry import WHILE_TRAINING
 from stackgan.gpus import device_count
 from stackgan.health.names import POLICIES, VERDICTS
 from stackgan.losses.names import LOSSES, PENALTIES
@@ -187,6 +188,7 @@ class Evaluation:
     splits: int = 10
     batch_size: int = 50
     seed: int = 0
+    objective: str = "kid"
 
 
 @dataclass
@@ -355,6 +357,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "trainer.sync_batchnorm": ("auto", "on", "off"),
     "logger.wandb": WANDB_MODES,
     "evaluation.network": ("auto", "efflite0", "inception"),
+    "evaluation.objective": WHILE_TRAINING,
     "health.policy": POLICIES,
     "on_failure": ON_FAILURE,
 }

@@ -28,6 +28,7 @@ from stackgan.assembly import (
 from stackgan.config import Config
 from stackgan.errors import UserError
 from stackgan.evaluation.record import ProtocolRecord, describe, recorded
+from stackgan.evaluation.registry import by_name
 from stackgan.evaluation.request import ScoreRequest
 from stackgan.health.monitor import HealthMonitor, Reporter
 from stackgan.health.probe import Probe
@@ -282,15 +283,11 @@ class Experiment:
             self.stop.no_longer_deferred()
         if scores.final is None:  # all images seen already: nothing was left to train
             grids.draw(trainer, module)
-        final = scores.final or scores.score_test(trainer, module)
+        final = scores.score_end(trainer, module) if scores.final is None else scores.final
         if trainer.is_global_zero:
             self._save_bundle()
-            self._end("done", scores=_by_name(final) | self._full_scores())
-            print(
-                self._outputs(
-                    grids.last, "" if final is None else f"{final.metric} {final.value:.3f} +- {final.std:.3f}"
-                )
-            )
+            self._end("done", scores=by_name(final) | self._full_scores())
+            print(self._outputs(grids.last, _in_words(final)))
 
     def _save_bundle(self, name: str = "generator") -> None:
         module = self.module
@@ -322,14 +319,14 @@ class Experiment:
             )
             return {}
         say("\n".join([*map(describe, scored.records), *scored.notes]))
-        return {record.metric: record.value for record in scored.records if record.frames != "cropped"}
+        return by_name(record for record in scored.records if record.frames != "cropped")
 
     @rank_zero_only
-    def _leave_last_good(self, final: ProtocolRecord | None) -> None:
+    def _leave_last_good(self, final: list[ProtocolRecord] | None) -> None:
         """Of a run that its health ended: the generator it has in its module now, where its weights are good, and its score."""
         if all_finite(self.module.parameters()):
             self._save_bundle()
-            self._record(scores=_by_name(final))
+            self._record(scores=by_name(final or []))
 
     def _monitor(self, log: TrainingLog) -> HealthMonitor:
         health, probe = self.config.health, None
@@ -375,5 +372,8 @@ class Experiment:
         return "\n".join(f"{name + ':':9}{value}" for name, value in lines if value)
 
 
-def _by_name(record: ProtocolRecord | None) -> dict[str, float]:
-    return {} if record is None else {record.metric: record.value}
+def _in_words(final: list[ProtocolRecord]) -> str:
+    """What the run came to, for the terminal: the scores that runs are compared by, each beside that of real pictures."""
+    shown = {record.metric: record for record in final if record.captions == "validation"}
+    parts = [f"{name} {shown[name].value:.3f} (real {shown[name].real:.3f})" for name in by_name(shown.values())]
+    return f"{', '.join(parts)}, on validation captions" if parts else ""

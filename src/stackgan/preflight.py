@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from stackgan.config import Config, Evaluation, Trainer
 from stackgan.data.files import check_writable
 from stackgan.errors import UserError
+from stackgan.evaluation.registry import WHILE_TRAINING
 from stackgan.evaluation.weight_files import find_lpips, official_or_packaged
 from stackgan.gpus import check_gpus, usable_gpus
 from stackgan.run_directory import locate_run, study_directory
@@ -54,17 +55,16 @@ def check_elsewhere(config: Config, met: set[Need]) -> None:
 def check_objective(config: Config, objective: str) -> None:
     """Refuse a sweeper's objective that the run will have no score for. Raises UserError."""
     evaluation = config.evaluation
-    if evaluation.full_samples is not None:
-        return
     if evaluation.final_samples is None:
         raise UserError(
             f"hydra.launcher.objective={objective} is a score, and evaluation=off takes none; take evaluation=fast."
         )
     packaged = official_or_packaged(evaluation.network, evaluation.inception_weights) is None
-    score = "is_efflite0" if packaged else "is"
-    if objective != score:
+    suffix = "_efflite0" if packaged else ""
+    if objective not in (*WHILE_TRAINING, *(kind + suffix for kind in WHILE_TRAINING)):
         raise UserError(
-            f"hydra.launcher.objective={objective} is no score of these runs; take {score}, or evaluation=full for more."
+            f"hydra.launcher.objective={objective} is no score of these runs on validation captions; take one of "
+            f"{', '.join(WHILE_TRAINING)}. Nothing is chosen by test captions."
         )
 
 

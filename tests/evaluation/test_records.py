@@ -69,7 +69,7 @@ def test_a_record_is_described_with_everything_to_hold_beside_it():
 
 def test_the_summary_has_a_value_for_each_metric_with_and_without_frames():
     values = summary([RECORD, replace(RECORD, value=2.4, frames="cropped")])
-    assert values == {"score/is_efflite0": 2.0, "score/is_efflite0_cropped": 2.4}
+    assert values == {"score/is_efflite0/test": 2.0, "score/is_efflite0_cropped/test": 2.4}
 
 
 def write_run(study, name, *records):

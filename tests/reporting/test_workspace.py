@@ -55,7 +55,15 @@ def test_the_workspace_shows_columns_and_summary_keys_that_runs_have(server, tmp
     lines = [config for each in sections.values() for kind, config in each if kind == "Run History Line Plot"]
     assert {config["xAxis"] for config in lines} == {"images"}
     drawn = {metric for config in lines for metric in config["metrics"]}
-    assert drawn >= {"d/real", "d/wrong", "d/fake", "grad_norm/d", "grad_norm/g", "is_efflite0", "health/mode_collapse"}
+    assert drawn >= {
+        "d/real",
+        "d/wrong",
+        "d/fake",
+        "grad_norm/d",
+        "grad_norm/g",
+        "kid_efflite0",
+        "health/mode_collapse",
+    }
     assert drawn <= logged, drawn - logged
 
     kinds = [kind for kind, _ in sections["Scores"]]
@@ -64,13 +72,13 @@ def test_the_workspace_shows_columns_and_summary_keys_that_runs_have(server, tmp
     assert bars["groupBy"] == "variant.value"  # one bar a variant, over its seeds
     assert [config["mediaKeys"] for kind, config in sections["Pictures"] if kind == "Media Browser"] == [["samples"]]
 
-    summary = set(run_summary(composed("variant=bn_adam"), Status("done", scores={"is_efflite0": 2.0})))
+    summary = set(run_summary(composed("variant=bn_adam"), Status("done", scores={"kid_efflite0": 2.0})))
     (runs,) = spec["runSets"]
     columns = {name.removeprefix("summary:") for name in runs["runFeed"]["columnPinned"]} - {"run:displayName"}
     axes = {column["accessor"].removeprefix("summary:") for column in parallel["columns"]}
     shown = columns | axes | {name.removeprefix("summary_metrics.") for name in bars["metrics"]}
     assert shown <= summary, shown - summary
-    assert {"choice/norm", "choice/loss", "score/is_efflite0"} <= axes and "status/verdicts" in columns
+    assert {"choice/norm", "choice/loss", "score/kid_efflite0"} <= axes and "status/verdicts" in columns
     assert "six_variants" in json.dumps(runs["filters"])
 
 

@@ -242,7 +242,7 @@ def _settle(study: Study, job: Job, state: str, reason: str, before: str = "") -
     job.refresh()
     job.state, job.reason = state, reason
     words = [f"{job.images:,} images"] if job.images else []
-    words += [f"{key} {value:.3f}" for key, value in [*(job.status.scores if job.status else {}).items()][:1]]
+    words += [f"{key} {value:.3f}" for key, value in [*job.scores.items()][:1]]
     tail = "".join(f"; {text}" for text in (", ".join(words), reason) if text)
     already = before if state != "skipped" else ""
     print(f"[{job.number + 1}/{study.count}] {study.label(job)}: {already}{state}{tail}", flush=True)

@@ -19,6 +19,7 @@ from stackgan.cli.spelling import shown, spell_overrides
 from stackgan.cli.values import quoted
 from stackgan.config import Config, requested_budget, saved_config, stage_scale, typed
 from stackgan.errors import UserError
+from stackgan.evaluation.registry import TEST
 from stackgan.gpus import ALL, device_count
 from stackgan.identity import BOOKKEEPING
 from stackgan.run_directory import BY_VERDICT, StageOneEnded, Status, find_start, locate_run, read_status
@@ -69,6 +70,12 @@ class Job:
     @property
     def images(self) -> int:
         return self.status.images if self.status else 0
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """What runs are compared by; scores of test captions are for the page alone."""
+        found = self.status.scores if self.status else {}
+        return {name: value for name, value in found.items() if not name.endswith(TEST)}
 
     @property
     def run(self) -> str:

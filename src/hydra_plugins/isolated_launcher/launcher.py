@@ -30,6 +30,7 @@ from hydra_plugins.isolated_launcher.table import show
 from stackgan.config import ON_FAILURE, Config
 from stackgan.data.files import check_writable
 from stackgan.errors import UserError
+from stackgan.evaluation.registry import TEST, find, way
 from stackgan.gpus import find_gpus, usable_gpus
 from stackgan.preflight import Need, asks_for_gpus, check_needs, check_objective
 from stackgan.run_directory import BY_VERDICT, lock_run
@@ -43,9 +44,8 @@ class IsolatedLauncherConfig:
         gpus: auto (CUDA_VISIBLE_DEVICES, else all), or a list such as [0,1].
         patience: seconds that a job waits for another process which trains its run; then it is skipped.
         warm: fork jobs without a GPU from a process that has imported the libraries (Linux); false starts each from nothing.
-        objective: the score a sweeper such as Optuna is told; null = all of them, as a dict.
-        worst: what it is told of a job without one: diverged, collapsed, failed or skipped. 0 is below every
-            Inception Score; a score to be minimised needs a large number here.
+        objective: the score a sweeper such as Optuna is told, of validation captions: `kid`, `is`; null = all of them, as a dict.
+        worst: what it is told of a job without one: diverged, collapsed, failed or skipped. null = 1e6 where less is better, else 0.
     """
 
     _target_: str = "hydra_plugins.isolated_launcher.launcher.IsolatedLauncher"
@@ -56,7 +56,7 @@ class IsolatedLauncherConfig:
     patience: float = 20.0
     warm: bool = True
     objective: str | None = None
-    worst: float = 0.0
+    worst: float | None = None
 
 
 ConfigStore.instance().store(
@@ -75,7 +75,7 @@ class IsolatedLauncher(Launcher):
     patience: float
     warm: bool
     objective: str | None
-    worst: float
+    worst: float | None
     study: Study | None = field(default=None, init=False)
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
@@ -164,13 +164,16 @@ class IsolatedLauncher(Launcher):
         scores = job.status.scores if job.status else {}
         if self.objective is None:
             return dict(scores)
+        worst = self.worst if self.worst is not None else 1e6 if way(self.objective) < 0 else 0.0
         if job.state != "done":
-            return self.worst
-        if self.objective not in scores:
-            known = ", ".join(scores) or "none"
-            raise UserError(f"hydra.launcher.objective={self.objective} is no score of {job.name}; it has: {known}.")
-        score = scores[self.objective]
-        return score if math.isfinite(score) else self.worst
+            return worst
+        found = find(scores, self.objective)
+        if found is None:
+            known = ", ".join(name for name in scores if not name.endswith(TEST)) or "none"
+            raise UserError(
+                f"hydra.launcher.objective={self.objective} is no score of {job.name} on validation captions; it has: {known}."
+            )
+        return found[1] if math.isfinite(found[1]) else worst
 
 
 class SweeperRecord:

@@ -163,7 +163,7 @@ class Pool:
         job.refresh()
         words = [f"after {after:.0f} s"] if after is not None else []
         words += [f"{job.images:,} images"] if job.images else []
-        words += [f"{key} {value:.3f}" for key, value in (job.status.scores if job.status else {}).items()]
+        words += [f"{key} {value:.3f}" for key, value in job.scores.items()]
         self._change(job, state, reason, ", ".join(words), before)
         return True
 

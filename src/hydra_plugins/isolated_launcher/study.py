@@ -83,7 +83,7 @@ class Study:
         """The results of these jobs as a table, and where everything is."""
         rows = [("state", "images", "scores", "job")]
         for job in jobs:
-            scores = " ".join(f"{key} {value:.3f}" for key, value in (job.status.scores if job.status else {}).items())
+            scores = " ".join(f"{key} {value:.3f}" for key, value in job.scores.items())
             rows.append((job.state, f"{job.images:,}", scores or job.reason[:60], self.label(job)))
         lines = [*columns(rows), f"study: {self.folder}"]
         page = self.folder / "report.html"

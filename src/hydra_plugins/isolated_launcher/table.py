@@ -123,7 +123,7 @@ def job_table(jobs: Sequence[Job], label: Callable[[Job], str], rows: int) -> "T
             f"{job.images:,} / {total:,}" if total else f"{job.images:,}",
             f"{status.images_per_second:.0f}" if status and status.images_per_second else "",
             _time_left(job),
-            "" if status is None else " ".join(f"{key} {value:.2f}" for key, value in [*status.scores.items()][:1]),
+            "" if status is None else " ".join(f"{key} {value:.2f}" for key, value in [*job.scores.items()][:1]),
             Text(", ".join(str(verdict.get("name")) for verdict in status.verdicts) if status else ""),
         )
     return table

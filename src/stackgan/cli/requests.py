@@ -87,7 +87,7 @@ class WorkspaceRequest(Request):
     entity: str | None = None
     project: str = "stackgan"
     study: str | None = None
-    metric: str = "is_efflite0"
+    metric: str = "kid_efflite0"
 
     def check(self) -> None:
         if self.entity is None:

@@ -1,11 +1,10 @@
-"""Inception Score and KID while a run goes on, the best generator by them, and the score at the end."""
+"""KID and Inception Score while a run goes on, the best generator by the objective, and the scores that the run is quoted by."""
 
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import pytorch_lightning as pl
 import torch
@@ -19,6 +18,7 @@ from stackgan.evaluation.feature_networks import FeatureNetwork
 from stackgan.evaluation.inception_score import SeededInceptionScore
 from stackgan.evaluation.kernel_distance import kernel_distance_of
 from stackgan.evaluation.record import ProtocolRecord, append_records
+from stackgan.evaluation.registry import by_name, find, way, whole_name
 from stackgan.evaluation.samples import caption_vectors, generated_pixels, share
 from stackgan.evaluation.scores import SUBSET_SIZE, SUBSETS
 from stackgan.text.table import EmbeddingTable
@@ -37,6 +37,7 @@ class ScorePlan:
     splits: int = 10
     batch_size: int = 50
     seed: int = 0
+    objective: str = "kid"  # the kind of score by which the best generator is chosen
 
     @property
     def scores(self) -> bool:
@@ -76,10 +77,10 @@ class Real:
 
 
 class TrainingScores(pl.Callback):
-    """Scores the averaged generator on validation captions every so many images, and on test captions at the end.
+    """Scores the averaged generator on validation captions every so many images and at the end, and then once on test captions.
 
-    The generator with the least KID on validation captions is the best: its classes are neither trained on nor those of the
-    final score. The feature network lives here, not in the LightningModule: neither checkpoints nor optimizers see it.
+    The generator that is best by the objective on validation captions is kept: their classes are neither trained on nor those that
+    are reported in the end. The feature network lives here, not in the LightningModule: neither checkpoints nor optimizers see it.
 
     Args:
         run: folder of the run, whose evaluation.json gets a record of each score.
@@ -88,7 +89,7 @@ class TrainingScores(pl.Callback):
 
     Attributes:
         latest: the last scores on validation captions, by their names.
-        final: the record of the score that the run is quoted by; None before the end, and where the plan has no such score.
+        final: records of the scores that the run is quoted by; None before the end.
     """
 
     def __init__(
@@ -104,27 +105,29 @@ class TrainingScores(pl.Callback):
         self.keep_best = keep_best
         self._real: dict[tuple[Split, int], Real] = {}
         self.latest: dict[str, float] = {}
-        self.final: ProtocolRecord | None = None
+        self.final: list[ProtocolRecord] | None = None
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: TextToImageGAN, *_: object) -> None:  # type: ignore[override]
         after = module.images_seen
         if self.plan.every is not None and crossed(self.plan.every, after - module.settings.batch_size, after):
             records = self.score(trainer, module, "validation", self.plan.samples)
-            self.latest = {record.metric: record.value for record in records}
-            self._choose(trainer, module, records[-1])
+            self.latest = by_name(records)
+            self._choose(trainer, module, records)
 
     def on_train_end(self, trainer: pl.Trainer, module: TextToImageGAN) -> None:  # type: ignore[override]
-        self.final = self.score_test(trainer, module)
+        self.final = self.score_end(trainer, module)
 
     def on_exception(self, trainer: pl.Trainer, module: TextToImageGAN, exception: BaseException) -> None:  # type: ignore[override]
         """Score what a run leaves that its health ended; here, while the ranks can still talk to each other."""
         if isinstance(exception, Diverged) and all_finite(module.parameters()):
-            self.final = self.score_test(trainer, module)
+            self.final = self.score_end(trainer, module)
 
-    def score_test(self, trainer: pl.Trainer, module: TextToImageGAN) -> ProtocolRecord | None:
-        """The Inception Score that the run is quoted by, if the plan has one."""
+    def score_end(self, trainer: pl.Trainer, module: TextToImageGAN) -> list[ProtocolRecord]:
+        """The scores that the run is quoted by: on validation captions, by which runs are compared, and on test captions."""
         count = self.plan.final_samples
-        return None if count is None else self.score(trainer, module, "test", count)[0]
+        if count is None:
+            return []
+        return [*self.score(trainer, module, "validation", count), *self.score(trainer, module, "test", count)]
 
     def score(self, trainer: pl.Trainer, module: TextToImageGAN, split: Split, count: int) -> list[ProtocolRecord]:
         """Measure, log and record: the Inception Score, then KID where there are real pictures enough."""
@@ -174,11 +177,14 @@ class TrainingScores(pl.Callback):
         details = {"subset_size": float(real.subset_size)}
         return [(f"kid{self._network.suffix}", value, std, real.halves_distance, SUBSETS, details)]
 
-    def _choose(self, trainer: pl.Trainer, module: TextToImageGAN, record: ProtocolRecord) -> None:
-        """Keep the generator if no earlier one was nearer to the validation pictures. Checkpoints carry what was best so far."""
-        best: dict[str, Any] | None = module.extra.get("best")
-        if record.metric.startswith("kid") and (best is None or record.value < best["value"]):
-            module.extra["best"] = {"metric": record.metric, "value": record.value, "images": record.images}
+    def _choose(self, trainer: pl.Trainer, module: TextToImageGAN, records: list[ProtocolRecord]) -> None:
+        """Keep the generator if no earlier one was better by the objective. Checkpoints carry what was best so far."""
+        found, best = find(by_name(records), self.plan.objective), module.extra.get("best")
+        if found is None:  # too few real pictures for it
+            return
+        metric, value = found
+        if best is None or best["metric"] != metric or way(metric) * (value - best["value"]) > 0:
+            module.extra["best"] = {"metric": metric, "value": value, "images": module.images_seen}
             if trainer.is_global_zero:
                 self.keep_best()
 
@@ -203,6 +209,6 @@ def logged(records: list[ProtocolRecord], split: Split) -> dict[str, float]:
     """The row of the logs: validation scores by their name alone, others with their split."""
     row: dict[str, float] = {}
     for record in records:
-        key = record.metric if split == "validation" else f"{record.metric}/{split}"
+        key = whole_name(record.metric, split)
         row |= {key: record.value, f"{key}_std": record.std or 0.0, f"{key}_real": record.real or 0.0}
     return row

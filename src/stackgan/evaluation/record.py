@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from stackgan.evaluation.registry import whole_name
 from stackgan.run_directory import write_atomically
 
 RECORDS = "evaluation.json"
@@ -72,9 +73,10 @@ def _protocol(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def summary(records: Iterable[ProtocolRecord]) -> dict[str, float]:
-    """`score/<metric>` of each record; without frames: `score/<metric>_cropped`."""
+    """`score/<metric>/test` of each record of test captions; without frames: `score/<metric>_cropped/test`."""
     return {
-        f"score/{record.metric}{'_cropped' if record.frames == 'cropped' else ''}": record.value for record in records
+        f"score/{whole_name(record.metric + ('_cropped' if record.frames == 'cropped' else ''), record.captions)}": record.value
+        for record in records
     }
 
 

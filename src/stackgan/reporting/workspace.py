@@ -6,6 +6,7 @@ Panels read the columns of metrics.csv (docs/outputs.md) and the summary keys of
 from typing import TYPE_CHECKING, Any
 
 from stackgan.errors import UserError
+from stackgan.evaluation.registry import way
 from stackgan.health.names import VERDICTS
 
 if TYPE_CHECKING:
@@ -15,14 +16,14 @@ CHOICES = ("norm", "optim", "loss", "dropout", "lr", "lr_ratio")
 LOGARITHMIC = ("lr", "lr_ratio")
 
 
-def build_workspace(entity: str, project: str, study: str | None = None, metric: str = "is_efflite0") -> "Workspace":
+def build_workspace(entity: str, project: str, study: str | None = None, metric: str = "kid_efflite0") -> "Workspace":
     """The workspace as an object; nothing is sent.
 
     Args:
         entity: W&B user or team.
         project: W&B project, as logger.project.
         study: only runs of this study; None = every run of the project.
-        metric: the score to rank by: is_efflite0, or is with the official Inception.
+        metric: the score to rank by, on validation captions: kid_efflite0, or kid with the official Inception.
 
     Raises:
         UserError: the library is not installed.
@@ -45,7 +46,7 @@ def build_workspace(entity: str, project: str, study: str | None = None, metric:
         settings=ws.WorkspaceSettings(x_axis="images", max_runs=50),
         runset_settings=ws.RunsetSettings(
             filters=filters,
-            order=[expr.Ordering(expr.Summary(f"score/{metric}"), ascending=False)],
+            order=[expr.Ordering(expr.Summary(f"score/{metric}"), ascending=way(metric) < 0)],
             pinned_columns=[
                 f"summary:{name}"
                 for name in (

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stackgan.evaluation.record import ProtocolRecord
+from stackgan.evaluation.registry import way
 from stackgan.identity import BOOKKEEPING, BOOKKEEPING_KEYS
 from stackgan.reporting.page.collect import RunRecord
 from stackgan.reporting.page.files import number, text, whole
-from stackgan.reporting.page.words import direction, stage_title
+from stackgan.reporting.page.words import stage_title
 
 # Keys in which the seeds of one setting may differ, and keys in which a difference between settings says nothing about results.
 NOT_A_SETTING = {
@@ -126,10 +127,10 @@ class Column:
     @property
     def best(self) -> str | None:
         """The key of the run with the best score; None for a lone score, or one of which more is not known to be better."""
-        way = direction(self.protocol.metric)
-        if way == 0 or len(self.scores) < 2:
+        better = way(self.protocol.metric)
+        if better == 0 or len(self.scores) < 2:
             return None
-        return max(self.scores, key=lambda key: way * self.scores[key].value)
+        return max(self.scores, key=lambda key: better * self.scores[key].value)
 
 
 @dataclass(frozen=True)

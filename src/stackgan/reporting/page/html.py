@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from stackgan.evaluation.registry import way
 from stackgan.reporting.page import rows, words
 from stackgan.reporting.page.collect import RunRecord, Study
 from stackgan.reporting.page.compare import Group, differences
@@ -44,7 +45,7 @@ def page_html(study: Study, compared: Sequence[Group], album: Album, made: str) 
     }
     template = _environment().get_template("page.html")
     return template.render(
-        study=study, groups=compared, runs=runs, labels=labels, album=album, made=made, rows=rows, words=words,
+        study=study, groups=compared, runs=runs, labels=labels, album=album, made=made, rows=rows, words=words, way=way,
         states=Counter(run.state for run in runs), versions=_versions(runs), differences=differences(runs),
         thinned=[gallery for gallery in album.galleries if len(gallery.positions) < len(gallery.times)],
         coarse=album.fineness != LADDER[0], most=most, longest=max((len(run.rows) for run in runs), default=0),

@@ -28,9 +28,6 @@ VERDICT_MEANINGS = {
 }
 BROKEN = ("diverged", "collapsed", "failed", "interrupted", "preempted")  # states of a run that ended before its budget
 
-LOWER_IS_BETTER = ("kid", "fid")
-HIGHER_IS_BETTER = ("is", "attribute_accuracy", "caption_accuracy", "clip", "precision", "recall", "r_precision")
-
 SECTIONS = {  # prefix of a column of metrics.csv: heading of its charts
     "loss": "Losses",
     "d": "Discriminator's judgement",
@@ -59,11 +56,3 @@ COLUMN_MEANINGS = {
 def stage_title(stage: str) -> str:
     """Stage I, Stage II, or that it is not known."""
     return {"one": "Stage I", "two": "Stage II"}.get(stage, "Stage not known")
-
-
-def direction(metric: str) -> int:
-    """1 where more is better, -1 where less is, 0 where the page does not know."""
-    family = "r_precision" if metric.startswith("r_precision") else metric.partition("_")[0]
-    if family in LOWER_IS_BETTER:
-        return -1
-    return int(family in HIGHER_IS_BETTER or metric in HIGHER_IS_BETTER)
