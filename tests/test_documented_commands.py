@@ -27,8 +27,6 @@ FAST = [
 NOT_INSIDE_A_TEST = ("make setup", "make test", "make test-all", "make lint")
 EXTRAS = {".[sweep]": "hydra_plugins.hydra_optuna_sweeper", ".[emoji]": "resvg_py", "matplotlib": "matplotlib"}
 
-pytestmark = pytest.mark.xdist_group("documented commands")  # they build on each other
-
 
 @pytest.fixture(scope="session")
 def clone(tmp_path_factory):
