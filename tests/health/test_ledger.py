@@ -41,6 +41,13 @@ def test_a_verdict_that_no_longer_holds_stays_with_until_and_comes_back_once():
     assert record["images"] == 100 and "until" not in record
 
 
+@pytest.mark.parametrize(("name", "threshold", "good"), [("white_border", 0.5, 0.49), ("mode_collapse", 0.03, 0.031)])
+def test_a_measurement_at_the_threshold_itself_is_bad(name, threshold, good):
+    book = ledger(patience=1)
+    assert book.measure(name, good, 100) is None
+    assert book.measure(name, threshold, 200).value == threshold
+
+
 def test_nan_waits_for_nothing():
     assert ledger(patience=5).measure("nan", 1.0, 8, "The loss").name == "nan"
 
