@@ -128,7 +128,8 @@ def test_it_is_float32_under_autocast_and_in_any_layout(penalty):
     torch.manual_seed(0)
     discriminator = small_discriminator("two")
     real, fake, condition = draw(torch.float32)
-    fake, loss = fake.bfloat16(), build_loss("hinge", penalty=penalty)
+    fake, condition = fake.bfloat16(), condition.bfloat16()  # both may come from the generator
+    loss = build_loss("hinge", penalty=penalty)
     exact = copy.deepcopy(discriminator).double()
     expected = loss.penalty(exact, real.double(), fake.double(), condition.double(), SHARES)
     discriminator = discriminator.to(memory_format=torch.channels_last)
