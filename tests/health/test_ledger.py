@@ -1,6 +1,7 @@
 """When a verdict is given, kept and taken back; and that the numbers it rests on run through a checkpoint."""
 
 import json
+import math
 
 import pytest
 
@@ -41,6 +42,13 @@ def test_a_verdict_that_no_longer_holds_stays_with_until_and_comes_back_once():
     assert record["images"] == 100 and "until" not in record
 
 
+@pytest.mark.parametrize(("name", "threshold", "good"), [("white_border", 0.5, 0.49), ("mode_collapse", 0.03, 0.031)])
+def test_a_measurement_at_the_threshold_itself_is_bad(name, threshold, good):
+    book = ledger(patience=1)
+    assert book.measure(name, good, 100) is None
+    assert book.measure(name, threshold, 200).value == threshold
+
+
 def test_nan_waits_for_nothing():
     assert ledger(patience=5).measure("nan", 1.0, 8, "The loss").name == "nan"
 
@@ -55,6 +63,7 @@ def test_what_cannot_be_measured_or_has_no_threshold_says_nothing():
 def test_checkpoints_from_before_the_trouble_are_known():
     book = ledger()
     assert book.good_until(["mode_collapse"]) == 100  # the warm-up
+    assert book.good_until(["nan"]) == book.good_until(["mode_collapse", "nan"]) == 0  # which has none
     book.measure("mode_collapse", 0.5, 300)
     assert book.clean(["mode_collapse", "nan"]) and book.good_until(["mode_collapse"]) == 300
     book.measure("mode_collapse", 0.0, 400)
@@ -96,6 +105,11 @@ def test_a_loss_that_wanders_is_not_running_away():
 def test_steady_growth_is_seen_though_every_median_grows_with_it(growth):
     values = [growth(i) for i in range(200)]
     assert max(ratios(Runaway(), "loss/d", values)[5:]) > 50
+
+
+def test_a_series_has_no_level_before_its_first_window():
+    early = ratios(Runaway(window=3), "loss/d", [1.0, 50.0, 2.0, 6.0])
+    assert all(math.isnan(ratio) for ratio in early[:3]) and early[3] == pytest.approx(3)
 
 
 def test_a_spike_is_one_bad_row_and_small_numbers_have_no_scale():

@@ -10,12 +10,18 @@ import pytest
 import torch
 import wandb
 
+from stackgan.assembly import build_health_settings
 from stackgan.evaluation.feature_networks import efflite0_path
 from stackgan.experiment import run
+from stackgan.health.monitor import HealthMonitor, Reporter
+from stackgan.health.probe import Probe
+from stackgan.inputs import prepare_inputs
 from stackgan.losses.adversarial import AdversarialLoss
 from stackgan.run_directory import read_status
 from stackgan.training.bundle import load_bundle
+from stackgan.training.callbacks import TrainingLog
 from stackgan.training.checkpoint import read_checkpoint
+from training_support import build_again, steps
 
 pytestmark = pytest.mark.skipif(
     efflite0_path() is None, reason="the package of requirements/offline.txt is not installed"
@@ -144,7 +150,9 @@ def test_a_rollback_that_helps_leaves_a_done_run(tiny, tmp_path, spoil):
     overrides = ["health.policy=rollback", "logger.checkpoint_images=8", "logger.log_every=16"]
     assert run(tiny(*overrides), []) == 0
     status = read_status(only_run(tmp_path))
-    assert status.state == "done" and len(status.events) == 1 and "nan" in status.events[0]["sentence"]
+    (event,) = status.events
+    assert status.state == "done" and "nan" in event["sentence"]
+    assert "went back to 32 images" in event["sentence"]  # where the last good measurement was, no further
     (verdict,) = status.verdicts
     assert verdict["name"] == "nan" and verdict["until"] == 48
 
@@ -165,6 +173,21 @@ def test_probes_change_nothing_that_is_learned(tiny, tmp_path):
         load_bundle(next(tmp_path.glob(f"{study}/*/generator"))).sampler.state_dict() for study in ("often", "once")
     )
     assert all(torch.equal(often[name], once[name]) for name in often)
+
+
+def test_the_last_pictures_are_measured_whatever_the_cadence(tiny, tmp_path):
+    config = tiny("health.every=1000")
+    inputs, module, measured = prepare_inputs(config), build_again(config), []
+
+    class Watched(Probe):
+        def draw(self, sampler, device):
+            measured.append(module.images_seen)
+            return super().draw(sampler, device)
+
+    log, probe = TrainingLog(8), Watched(inputs.store, inputs.table, captions=4, noises=2)
+    monitor = HealthMonitor(build_health_settings(config), log, probe, tmp_path, budget=24, reporter=Reporter())
+    steps(config, 3, module=module, callbacks=[log, monitor])
+    assert measured == [24]
 
 
 def test_an_alert_is_sent_once(tiny, tmp_path, monkeypatch):

@@ -142,7 +142,7 @@ def test_only_a_clipping_critic_changes_its_weights_after_a_step():
         ({"name": "bce", "clip": 0.01}, "loss.clip: bce"),
         ({"name": "wgan", "clip": 0.0}, "loss.clip: 0.0"),
         ({"name": "hinge", "label_smoothing": 0.1}, "loss.label_smoothing: hinge"),
-        ({"name": "bce", "label_smoothing": 1.5}, "loss.label_smoothing: 1.5"),
+        ({"name": "bce", "label_smoothing": 1.0}, "loss.label_smoothing: 1.0"),
         ({"name": "bce", "n_critic": 0}, "loss.n_critic"),
         ({"name": "bce", "penalty": "r2"}, "loss.penalty.*r2.*gradient"),
         ({"name": "bce", "penalty": "r1", "penalty_every": 0}, "loss.penalty_every"),

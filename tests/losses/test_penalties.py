@@ -1,5 +1,7 @@
 """The penalties against closed forms, finite differences and an unhurried implementation, one sample at a time."""
 
+import copy
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -126,8 +128,10 @@ def test_it_is_float32_under_autocast_and_in_any_layout(penalty):
     torch.manual_seed(0)
     discriminator = small_discriminator("two")
     real, fake, condition = draw(torch.float32)
-    fake, loss = fake.bfloat16(), build_loss("hinge", penalty=penalty)
-    expected = loss.penalty(discriminator, real, fake, condition, SHARES)
+    fake, condition = fake.bfloat16(), condition.bfloat16()  # both may come from the generator
+    loss = build_loss("hinge", penalty=penalty)
+    exact = copy.deepcopy(discriminator).double()
+    expected = loss.penalty(exact, real.double(), fake.double(), condition.double(), SHARES)
     discriminator = discriminator.to(memory_format=torch.channels_last)
     with torch.autocast("cpu", torch.bfloat16):
         value = loss.penalty(
@@ -138,7 +142,7 @@ def test_it_is_float32_under_autocast_and_in_any_layout(penalty):
             SHARES,
         )
     assert value.dtype == torch.float32
-    torch.testing.assert_close(value, expected, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(value.double(), expected, rtol=1e-4, atol=1e-6)
 
 
 def test_a_lazy_penalty_is_counted_for_the_steps_it_skips():

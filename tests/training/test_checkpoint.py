@@ -11,8 +11,10 @@ import pytest
 import torch
 
 from stackgan.errors import UserError
+from stackgan.health.monitor import keep_as_healthy
 from stackgan.training.checkpoint import (
     FORMAT,
+    HEALTHY,
     KEYS,
     LAST,
     PREVIOUS,
@@ -24,6 +26,7 @@ from stackgan.training.checkpoint import (
     set_random_state,
     write_checkpoint,
 )
+from training_support import same
 
 CPU = torch.device("cpu")
 
@@ -41,14 +44,6 @@ def checkpoint(images: int, **changes: object) -> dict:
         "identity": {"loss": {"name": "bce", "clip": None}, "seed": 0},
     }
     return values | changes
-
-
-def same(a: object, b: object) -> bool:
-    if isinstance(a, dict):
-        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
-    if isinstance(a, list):
-        return len(a) == len(b) and all(map(same, a, b))
-    return torch.equal(a, b) if isinstance(a, torch.Tensor) else a == b
 
 
 def test_the_last_two_are_kept_and_the_newest_is_found(tmp_path):
@@ -97,6 +92,17 @@ def test_a_file_that_was_cut_off_falls_back_to_the_one_before(tmp_path, length):
     found = newest_checkpoint(tmp_path)
     assert (found.path.name, found.checkpoint["images_seen"]) == (PREVIOUS, 8)
     assert LAST in found.notes[0]
+
+
+def test_the_kept_healthy_one_is_taken_only_where_the_last_two_cannot_be(tmp_path):
+    write_checkpoint(tmp_path, checkpoint(8))
+    keep_as_healthy(tmp_path)
+    for images in (16, 24):
+        write_checkpoint(tmp_path, checkpoint(images))
+    for damaged, name, images in ((LAST, PREVIOUS, 16), (PREVIOUS, HEALTHY, 8)):
+        (tmp_path / damaged).write_bytes(b"not a checkpoint")
+        found = newest_checkpoint(tmp_path)
+        assert (found.path.name, found.checkpoint["images_seen"]) == (name, images)
 
 
 def test_two_damaged_files_are_one_sentence_each_and_what_to_do(tmp_path):

@@ -5,12 +5,14 @@ import shutil
 import pytest
 import torch
 
+from stackgan.assembly import build_module
 from stackgan.errors import UserError
 from stackgan.experiment import run
+from stackgan.inputs import prepare_inputs
 from stackgan.run_directory import Status, read_status
 from stackgan.signature import run_name, run_signature
 from stackgan.training.bundle import load_bundle
-from stackgan.training.checkpoint import read_checkpoint
+from stackgan.training.checkpoint import read_checkpoint, start_from
 from support import TINY, composed
 
 STILL = ["lr.generator=1e-12", "lr.discriminator=1e-12"]  # what it starts with is what it ends with
@@ -49,6 +51,17 @@ def test_it_begins_with_the_networks_and_the_text_components_of_the_other_run(ti
         for key in learned(before, part):
             torch.testing.assert_close(after[key], before[key], rtol=1e-4, atol=1e-6)
     assert load_bundle(second / "generator").sampler.whitener.dim == 20
+
+
+def test_the_averaged_generator_comes_along(tiny, first):
+    config, found = tiny("text.whiten=20"), read_checkpoint(first / "checkpoints" / "last.ckpt")
+    average = [key for key in found["module"] if key.startswith("average.")]
+    for key in average:
+        found["module"][key] += 1  # else it is the generator itself, after so few images
+    module = build_module(config, prepare_inputs(config), 1000, None)
+    start_from(module, found, found["identity"])
+    after = module.state_dict()
+    assert average and all(torch.equal(after[key], found["module"][key]) for key in average)
 
 
 def test_a_resumed_run_does_not_start_again(tiny, tmp_path, first):

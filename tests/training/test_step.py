@@ -1,19 +1,16 @@
 """One training step: who learns when, and what stays as it is."""
 
-import copy
-
 import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
 
 from stackgan.assembly import build_module
-from stackgan.config import stage_scale
-from stackgan.data.batches import BatchStream
 from stackgan.inputs import prepare_inputs
 from stackgan.networks.text_to_image import TextWhitener, from_pixels, to_pixels
 from stackgan.training.callbacks import crossed
-from training_support import stage_one_sampler, state, steps
+from stackgan.training.noise import NoiseSource
+from training_support import build_again, stage_one_sampler, state, steps
 
 
 def changed(before, network):
@@ -61,11 +58,6 @@ def test_the_generator_steps_once_in_n_critic(tiny):
     assert weights <= set(changed(state(fresh.generator), module.generator))
 
 
-def build_again(config):
-    pl.seed_everything(0, verbose=False)
-    return build_module(config, prepare_inputs(config), 1000, None)
-
-
 def test_clipping_bounds_every_weight_of_the_critic(tiny):
     module = steps(tiny("loss=wgan", "loss.clip=0.005", "norm=none"), 2)
     assert max(p.abs().max().item() for p in module.discriminator.parameters()) <= 0.005
@@ -85,6 +77,51 @@ def test_fresh_fakes_train_the_whole_generator_under_autocast(tiny):
 def test_fresh_fakes_differ_from_reused_ones(tiny):
     reused, fresh = (state(steps(tiny(f"arch.fresh_noise={flag}"), 1).generator) for flag in ("false", "true"))
     assert any(not torch.equal(reused[key], fresh[key]) for key in reused)
+
+
+def noise_of(config, count, monkeypatch):
+    """Everything that `count` steps draw, in order."""
+    drawn = []
+    for kind in ("normal", "uniform"):
+        plain = getattr(NoiseSource, kind)
+        recorded = lambda *args, plain=plain: drawn.append(plain(*args)) or drawn[-1]  # noqa: E731
+        monkeypatch.setattr(NoiseSource, kind, recorded)
+    steps(config, count)
+    monkeypatch.undo()
+    return [draw.flatten().tolist() for draw in drawn]
+
+
+def test_every_draw_of_every_step_is_its_own_and_every_run_draws_the_same(tiny, monkeypatch):
+    config = tiny("arch.fresh_noise=true", "data.augment=on", "loss=wgan_gp", "loss.n_critic=1", "norm=none")
+    first, second = (noise_of(config, 2, monkeypatch) for _ in range(2))
+    assert first == second
+    assert len(first) == 2 * 6  # two networks' noise, the augmentation of real, fake and the generator's, the penalty
+    assert not any(a == b[: len(a)] for a in first for b in first if a is not b)
+
+
+def moved(module, fresh, network):
+    """How far the step took the network's weights."""
+    pairs = zip(getattr(module, network).parameters(), getattr(fresh, network).parameters(), strict=True)
+    return sum((a - b).double().square().sum() for a, b in pairs).sqrt().item()
+
+
+@pytest.mark.parametrize("network", ["discriminator", "generator"])
+def test_clip_norm_bounds_the_gradient_of_each_network(tiny, network):
+    plain = ["optim=sgd", "optim.momentum=0", "lr.generator=1", "lr.discriminator=1", "trainer.precision=64-true"]
+    fresh = build_again(tiny(*plain)).double()
+    free, bounded = (
+        moved(steps(tiny(*plain, f"optim.clip_norm={bound}"), 1), fresh, network) for bound in ("null", 0.01)
+    )
+    assert bounded == pytest.approx(0.01, rel=1e-3) and free > 0.05
+
+
+def test_the_average_moves_by_the_images_since_the_generators_last_step(tiny):
+    config = tiny("loss=wgan", "loss.n_critic=2", "trainer.precision=64-true")
+    fresh, module = build_again(config).double(), steps(config, 2)
+    stays = 0.5 ** (2 * 8 / (0.05 * 2 * 8))  # two batches; the half-life is still 5 % of the images seen
+    before, live = fresh.average.state_dict(), module.generator.state_dict()
+    for name, value in module.average.named_parameters():
+        torch.testing.assert_close(value, stays * before[name] + (1 - stays) * live[name], rtol=1e-12, atol=0)
 
 
 def test_frozen_stage_one_keeps_its_weights_and_statistics_while_stage_two_trains(tiny):
@@ -123,31 +160,6 @@ def test_a_stage_may_learn_slower(tiny):
     sampler = stage_one_sampler(tiny)
     module = steps(tiny("stage=two", "scale.two.lr_factor=0.25"), 1, stage_one=sampler)
     assert [optimizer.param_groups[0]["lr"] for optimizer in module.optimizers()] == [0.25 * 2e-4] * 2
-
-
-def test_the_learning_gradient_is_the_plain_formulas(tiny):
-    """One discriminator step of the module against the step written out, in float64 with plain SGD."""
-    config = tiny("trainer.precision=64-true", "optim=sgd", "optim.momentum=0", "lr.discriminator=0.1", "norm=none")
-    fresh = build_again(config).double()
-    discriminator, generator = copy.deepcopy(fresh.discriminator), fresh.generator
-    inputs, scale = prepare_inputs(config), stage_scale(config)
-    stream = BatchStream(inputs.store, inputs.table, image_size=16, batch_size=scale.batch_size, seed=0, steps=1)
-    batch = stream.batch(0)
-    text, wrong = batch.text.double(), batch.wrong_text[:, 0].double()
-    noise = fresh.noise.normal("discriminator", 0, fresh.noise_size).double()
-    fake = generator(text, noise[:, :100], noise[:, 100:]).images.detach()
-    real = batch.images.double() / 127.5 - 1
-    bce = torch.nn.functional.binary_cross_entropy_with_logits
-    logits = [discriminator(real, text), discriminator(real, wrong), discriminator(fake, text)]
-    real_l, wrong_l, fake_l = (scores.conditional for scores in logits)
-    zeros = torch.zeros_like(real_l)
-    loss = bce(real_l, zeros + 1) + 0.5 * (bce(wrong_l, zeros) + bce(fake_l, zeros))
-    parameters = dict(discriminator.named_parameters())
-    gradients = torch.autograd.grad(loss, list(parameters.values()))
-    module = steps(config, 1)
-    trained = dict(module.discriminator.named_parameters())
-    for (name, parameter), gradient in zip(parameters.items(), gradients, strict=True):
-        torch.testing.assert_close(trained[name], parameter - 0.1 * gradient, rtol=1e-9, atol=1e-12)
 
 
 def test_matching_losses_teach_both_networks(tiny):

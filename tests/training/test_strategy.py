@@ -6,6 +6,7 @@ import torch
 from stackgan.assembly import synchronises_batchnorm
 from stackgan.errors import UserError
 from stackgan.training.checkpoint import LAST, read_checkpoint
+from stackgan.training.strategy import share_statistics
 from support import composed
 
 TWENTY_STEPS = ["trainer.precision=64-true", "images=160", "loss.n_critic=1", "arch.init=scaled", "health.every=1000"]
@@ -67,3 +68,16 @@ def test_batch_norm_is_synchronised_where_several_gpus_train(monkeypatch):
     assert [synchronises_batchnorm(t) for t in (one, two, off)] == [False, False, False]
     with pytest.raises(UserError, match="needs GPUs"):
         synchronises_batchnorm(on)
+
+
+def test_batch_norms_running_statistics_become_their_means_over_the_ranks(monkeypatch):
+    # the other one of two ranks has this one's numbers plus 2
+    monkeypatch.setattr(torch.distributed, "all_reduce", lambda sums: sums.mul_(2).add_(2))
+    monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 2)
+    norms = [torch.nn.BatchNorm2d(3), torch.nn.BatchNorm2d(3, track_running_stats=False), torch.nn.BatchNorm2d(5)]
+    networks = [torch.nn.Sequential(*norms[:2]), norms[2]]
+    before = [{name: value.clone() for name, value in network.state_dict().items()} for network in networks]
+    share_statistics(networks)
+    for network, old in zip(networks, before, strict=True):
+        for name, value in network.state_dict().items():
+            torch.testing.assert_close(value, old[name] + ("running" in name))
