@@ -82,6 +82,7 @@ def test_a_job_stopped_by_hand_does_not_end_the_sweep(tmp_path):
     os.kill(second, signal.SIGKILL)
     launcher.communicate(timeout=300)
     assert launcher.returncode == 1 and sweep.states() == ["preempted", "failed", "done"]
+    assert not sweep.record()["finished"]  # the preempted one can go on
 
 
 def parent(pid: int) -> int:

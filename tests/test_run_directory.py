@@ -54,13 +54,15 @@ def test_a_folder_that_cannot_be_made_is_the_users_to_mend(tmp_path):
 
 
 def test_what_a_killed_process_had_half_written_goes(tmp_path):
-    for name in (".status.json.x1.part", "samples/.000000008.png.x2.part", "samples/000000008.png", "metrics.csv"):
+    halves = (".status.json.x1.part", "samples/.000000008.png.x2.part", "checkpoints/.last.ckpt.x3.part")
+    for name in (*halves, "samples/000000008.png", "checkpoints/last.ckpt", "metrics.csv"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("")
     (tmp_path / ".generator.new.part").mkdir()
     remove_leftovers(tmp_path)
     left = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
-    assert left == ["metrics.csv", "samples/000000008.png"] and not (tmp_path / ".generator.new.part").exists()
+    assert left == ["checkpoints/last.ckpt", "metrics.csv", "samples/000000008.png"]
+    assert not (tmp_path / ".generator.new.part").exists()
 
 
 def finished(folder, *overrides, **status):

@@ -160,6 +160,12 @@ def test_crops_and_flips_cover_what_they_may_and_nothing_else(stream):
     assert 500 < flips < 700
 
 
+def test_half_of_the_pictures_are_mirrored(stream):
+    images = stream(image_size=2, batch_size=40_000).batch(0).images
+    mirrored = int((images[:, 2, 0, 0] > images[:, 2, 0, 1]).sum())
+    assert abs(mirrored - 20_000) < 400  # four standard deviations of 40,000 fair draws
+
+
 def test_without_crop_and_flip_it_is_the_centre(stream):
     for image in stream(crop=False, flip=False).batch(0).images.numpy():
         assert image[1:, 0, 0].tolist() == [1, 1] and image[1:, -1, -1].tolist() == [16, 16]

@@ -12,6 +12,8 @@ from stackgan.data.crop import reference_crop
         ((500, 335), (60.0, 27.0, 325.0, 304.0), (0, 0, 465, 335)),
         # halves are cut, not rounded: R = int(.75 * 11) = 8, centre (int(10.5), int(8.5))
         ((64, 64), (5.0, 3.0, 11.0, 11.0), (2, 0, 18, 16)),
+        # and so are those that Python would round up: centre (int(11.5), int(9.5))
+        ((64, 64), (6.0, 4.0, 11.0, 11.0), (3, 1, 19, 17)),
     ],
 )
 def test_crop_with_a_box_is_the_references(size, box, window):

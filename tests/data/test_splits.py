@@ -81,6 +81,13 @@ def test_a_few_pictures_still_give_one_for_validation():
     assert split_by_image(["a"], [True]) == ["train"]
 
 
+def test_pictures_that_would_all_validate_still_leave_some_to_train_on():
+    many = [f"{i}.jpg" for i in range(100)]
+    few = [name for name, split in zip(many, split_by_image(many, [True] * 100), strict=True) if split == "validation"]
+    assert len(few) > 2
+    assert Counter(split_by_image(few, [True] * len(few))) == {"validation": 1, "train": len(few) - 1}
+
+
 def test_hash_split_has_the_documented_shares():
     counts = Counter(split_by_hash(f"{i}.png") for i in range(5000))
     assert counts["train"] == pytest.approx(4000, abs=150)

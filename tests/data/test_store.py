@@ -1,3 +1,4 @@
+import json
 import os
 import pickle
 from dataclasses import replace
@@ -121,6 +122,16 @@ def test_an_edited_picture_is_decoded_again_even_if_its_size_stays(tmp_path):
     after = build_store(single(path), tmp_path / "cache", 4)
     assert after.images[0, 0, 0].tolist() == [9, 8, 7]
     assert ImageStore.open(before.directory).images[0, 0, 0].tolist() == [9, 8, 7]
+
+
+def test_a_store_of_another_format_is_made_anew(make_cub, tmp_path):
+    source = read_cub(make_cub())
+    store = build_store(source, tmp_path / "cache", 16)
+    file = store.directory / "store.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"format": 0, "captions": None}))
+    with pytest.raises(UserError, match="another version"):
+        ImageStore.open(store.directory)
+    assert build_store(source, tmp_path / "cache", 16).captions == store.captions
 
 
 def test_size_and_resampling_make_another_store(make_cub, tmp_path):

@@ -69,6 +69,19 @@ def test_sides_have_widths_of_their_own_and_a_letterbox_has_two(birds, widths):
     assert found(padded(birds[:32], *widths, 255), *widths) >= 0.9
 
 
+@pytest.mark.parametrize("all_sides", [True, False], ids=["frame", "letterbox"])
+def test_a_band_wider_than_a_third_of_the_side_is_a_plain_picture(birds, all_sides):
+    third = SIDE // 3
+    across = (third, third) if all_sides else (0, 0)
+    assert found(padded(birds[:32], third, third, *across, 255), third, third, *across) >= 0.9
+    wider = [third + 1 if width else 0 for width in (third, third, *across)]
+    assert not find_frames(padded(birds[:32], *wider, 255)).any()
+
+
+def test_two_bands_of_unlike_widths_are_no_letterbox(birds):
+    assert find_frames(padded(birds[:32], 4, 12, 0, 0, 255)).any(dim=1).float().mean() <= 0.05
+
+
 def test_a_painting_with_a_plain_sky_has_no_frame(birds):
     assert find_frames(birds).any(dim=1).float().mean() <= 0.02
 
@@ -88,6 +101,8 @@ def test_a_frame_that_the_picture_runs_into_on_one_side_keeps_its_width():
     picture[:, :, :5] = picture[:, :, -5:] = 255
     picture[:, :, :, :5] = picture[:, :, :, -5:] = 255
     assert find_frames(picture).tolist() == [[5, 5, 5, 5]]
+    picture[:, :, 2:5, 30:34] = 0  # where the picture reaches nearly to the edge there is no frame
+    assert find_frames(picture).tolist() == [[0, 0, 5, 5]]
 
 
 def test_taking_a_frame_off_is_cropping_and_resizing():
