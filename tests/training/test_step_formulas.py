@@ -21,6 +21,7 @@ CASES = [
     EVERYTHING,
     ["loss=bce_r1", "norm=none", "loss.penalty_every=2", "data.augment=on"],
     ["norm=none", "loss.mismatch=image", "data.augment=on"],
+    ["norm=none", "arch=pytorch"],
 ]
 
 
@@ -42,10 +43,15 @@ def first_step(tiny, request):
         draws = fresh.noise.uniform(f"augment {purpose}", 0, DRAWS)
         return augment(pictures, draws) if config.data.augment == "on" else pictures
 
+    def condition(captions):
+        """What the discriminator reads of them; the PyTorch reference: the generator's mean."""
+        by_generator = config.arch.name == "pytorch"
+        return fresh.generator.conditioning(captions, None).mean.detach() if by_generator else captions
+
     def scores(pictures):
         """With their own captions, and with each of the wrong ones."""
         wrong = () if batch.wrong_text is None else batch.wrong_text.double().unbind(1)
-        return [fresh.discriminator(pictures, t).conditional for t in (text, *wrong)]
+        return [fresh.discriminator(pictures, condition(t)).conditional for t in (text, *wrong)]
 
     return SimpleNamespace(
         fresh=fresh, loss=loss, batch=batch, real=batch.images.double() / 127.5 - 1, text=text, seen=seen, scores=scores,
