@@ -180,6 +180,8 @@ def test_another_stage_one_is_another_stage_two():
         (["variant=bn_adam", "stage=two", "seed=3"], "bn_adam,stage=two,seed=3"),
         (["images=100", "outputs=x", "data.cache=y", "logger.wandb=disabled"], "base"),
         (["optim.beta1=0.9"], "optim.beta1=0.9"),
+        (["dropout.rate=0.3", "loss=wgan"], "loss=wgan,dropout.rate=0.3"),
+        (["trainer.precision=32-true", "trainer.threads=1"], "trainer.precision=32-true"),
     ],
 )
 def test_a_run_is_called_by_its_variant_and_what_differs(overrides, name):
