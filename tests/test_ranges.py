@@ -68,6 +68,7 @@ def test_no_number_gives_a_traceback_or_nonsense(bare, key):
         ("lr.generator", math.nan), ("optim.eps", 0.0), ("optim.beta1", 1.0), ("scale.one.batch_size", -8),
         ("scale.one.images", -5), ("scale.generator_channels", 6), ("health.thresholds.black", math.inf), ("data.seed", -1),
         ("loss.kl_weight", -2.0), ("evaluation.seed", 2**32), ("health.rollback_lr", 0.0), ("scale.two.epochs", 0),
+        ("health.rollback_lr", 1.5), ("health.captions", 1), ("loss.label_smoothing", 0.5), ("dropout.rate", 1.0),
     ],
 )  # fmt: skip
 def test_nonsense_is_refused_by_its_key(bare, key, value):

@@ -1,6 +1,7 @@
 """Status and lock of a run folder."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -87,6 +88,15 @@ def test_a_copy_of_a_run_is_never_trained_in_its_place(tmp_path):
     assert locate_run(composed(*settings), []).folder == place.folder
 
 
+def test_a_run_whose_record_does_not_say_its_folder_is_no_copy(tmp_path):
+    settings = ["scale=tiny", f"outputs={tmp_path}"]
+    signature = locate_run(composed(*settings), []).signature
+    renamed = tmp_path / "runs" / f"mine-{signature}"
+    renamed.mkdir(parents=True)
+    Status("done").write(renamed)
+    assert locate_run(composed(*settings), []).folder == renamed
+
+
 def test_stage_two_finds_the_stage_one_that_began_with_another_run(tmp_path):
     settings = ["scale=tiny", f"outputs={tmp_path}"]
     other = tmp_path / "runs" / "seed=7-00000000"
@@ -98,3 +108,7 @@ def test_stage_two_finds_the_stage_one_that_began_with_another_run(tmp_path):
         locate_run(composed(*settings, "stage=two"), ["stage=two"])
     finished(place.folder, *started)
     assert locate_run(composed(*settings, "stage=two"), ["stage=two"]).stage_one == place.folder
+    earlier = place.folder.with_name(place.folder.name.replace("seed=7", "seed=8"))
+    finished(earlier, *settings, f"start_from='{other.with_name('seed=8-00000000')}'")
+    os.utime(earlier / "config.yaml", (1, 1))
+    assert locate_run(composed(*settings, "stage=two"), ["stage=two"]).stage_one == place.folder  # the newest

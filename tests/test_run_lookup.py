@@ -42,6 +42,14 @@ def test_a_run_has_several_names(outputs, name, place):
     assert find_run(str(outputs / place), outputs, has_generator) == outputs / place
 
 
+def test_the_newest_finished_run_is_not_one_that_still_trains(outputs):
+    assert find_run("latest", outputs, is_done) == outputs / "runs/stage=two-22222222"
+
+
+def test_a_study_can_stand_in_the_place_of_outputs(outputs):
+    assert find_run("44444444", outputs / "other", is_done) == outputs / "other/base-44444444"
+
+
 def test_two_runs_of_one_signature_are_told_and_nothing_is_guessed(outputs):
     with pytest.raises(UserError, match=r"2 runs.*other/base-11111111.*runs/base-11111111"):
         find_run("11111111", outputs, is_done)
@@ -67,3 +75,6 @@ def test_a_study_by_the_name_it_was_trained_under(outputs, monkeypatch):
     assert find_study("a/b", outputs) == outputs / "a/b"
     assert find_study(str(outputs / "runs"), outputs) == outputs / "runs"
     assert str(find_study("nowhere", outputs)) == "nowhere"
+    (outputs / "here" / "a" / "b").mkdir(parents=True)
+    monkeypatch.chdir(outputs / "here")
+    assert str(find_study("a/b", outputs)) == "a/b"  # the folder that is where one stands comes first

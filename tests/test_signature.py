@@ -158,6 +158,11 @@ def test_two_data_sets_of_one_kind_are_two_runs():
     assert a != b and a == moved
 
 
+def test_a_start_is_the_same_run_wherever_its_folder_lies():
+    a, moved, other = (signature(f"start_from='{run}'") for run in ("x/base-1a2b3c4d", "/y/base-1a2b3c4d", "x/base-9"))
+    assert a == moved != other and BASE not in (a, other)
+
+
 def test_another_stage_one_is_another_stage_two():
     config = composed("stage=two")
     assert run_signature(config, "aaaa") != run_signature(config, "bbbb")
@@ -175,6 +180,8 @@ def test_another_stage_one_is_another_stage_two():
         (["variant=bn_adam", "stage=two", "seed=3"], "bn_adam,stage=two,seed=3"),
         (["images=100", "outputs=x", "data.cache=y", "logger.wandb=disabled"], "base"),
         (["optim.beta1=0.9"], "optim.beta1=0.9"),
+        (["dropout.rate=0.3", "loss=wgan"], "loss=wgan,dropout.rate=0.3"),
+        (["trainer.precision=32-true", "trainer.threads=1"], "trainer.precision=32-true"),
     ],
 )
 def test_a_run_is_called_by_its_variant_and_what_differs(overrides, name):

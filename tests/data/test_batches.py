@@ -129,6 +129,8 @@ def test_batches_depend_on_seed_and_step_alone(stream):
     assert len(straight) == 12 and len(resumed) == len(stream(steps=12, start=7)) == 5
     assert all(same(a, b) for a, b in zip(straight[7:], resumed, strict=True))
     assert not same(stream(seed=4).batch(0), straight[0])
+    finished = stream(steps=5, start=7)
+    assert len(finished) == len(list(finished)) == 0
 
 
 def test_loader_workers_keep_the_order(stream):
@@ -183,6 +185,16 @@ def test_wrong_text_is_a_caption_of_another_class(stream, store, table):
         rows, captions = batch.wrong_text[:, 0, 0].int().numpy(), batch.wrong_text[:, 0, 1].numpy()
         assert (store.class_ids[batch.indices] != store.class_ids[rows]).all() and batch.wrong_valid.all()
         assert (captions < table.counts()[rows]).all()
+
+
+def test_which_caption_is_the_wrong_one_does_not_follow_from_the_right_one(stream, table):
+    places = Counter()
+    for batch in stream(mismatch="text", steps=300):
+        wrong = batch.wrong_text[:, 0]
+        of_four = [table.counts()[batch.indices] == 4, table.counts()[wrong[:, 0].int()] == 4]
+        both = torch.from_numpy(np.logical_and(*of_four))
+        places.update(zip(batch.text[both, 1].tolist(), wrong[both, 1].tolist(), strict=True))
+    assert len(places) == 16
 
 
 @pytest.mark.parametrize("captions", [1, 3])

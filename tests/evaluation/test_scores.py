@@ -64,6 +64,8 @@ def test_real_pictures_stand_beside_each_score_in_the_place_of_the_generated_one
     assert inception.real == inception_score_of(test.spread(40).logits, 2, 0)[0]
     assert inception.real_train == inception_score_of(train.logits[::2], 2, 0)[0]
     assert (inception.splits, inception.real_samples, fid.real_samples) == (2, 40, 60)
+    value = pair_scores(test.features, fake.features, 0, 100, 30)
+    assert (kid.value, kid.std) == (value.kid, value.kid_std)
     assert kid.real == pair_scores(test.features[::2], test.features[1::2], 0, 100, 30).kid
     assert kid.real_train == pair_scores(test.features, chosen, 0, 100, 30).kid
     assert kid.splits == 100 and kid.details == {"subset_size": 30}  # the smaller half of the test pictures

@@ -4,6 +4,7 @@ import csv
 import json
 import math
 from pathlib import Path
+from types import SimpleNamespace
 from unittest.mock import MagicMock
 
 import pytest
@@ -11,16 +12,21 @@ import torch
 import wandb
 
 from stackgan.assembly import build_health_settings
+from stackgan.config import Thresholds
 from stackgan.evaluation.feature_networks import efflite0_path
 from stackgan.experiment import run
-from stackgan.health.monitor import HealthMonitor, Reporter
-from stackgan.health.probe import Probe
+from stackgan.health.monitor import HealthMonitor, HealthSettings, Reporter
+from stackgan.health.probe import Pictures, Probe
+from stackgan.health.verdicts import remedy_words
 from stackgan.inputs import prepare_inputs
 from stackgan.losses.adversarial import AdversarialLoss
+from stackgan.losses.build import build_loss
 from stackgan.run_directory import read_status
 from stackgan.training.bundle import load_bundle
 from stackgan.training.callbacks import TrainingLog
 from stackgan.training.checkpoint import read_checkpoint
+from stackgan.training.clock import Clock
+from stackgan.training.gate import Skipped
 from training_support import build_again, steps
 
 pytestmark = pytest.mark.skipif(
@@ -188,6 +194,52 @@ def test_the_last_pictures_are_measured_whatever_the_cadence(tiny, tmp_path):
     monitor = HealthMonitor(build_health_settings(config), log, probe, tmp_path, budget=24, reporter=Reporter())
     steps(config, 3, module=module, callbacks=[log, monitor])
     assert measured == [24]
+
+
+@pytest.fixture
+def verdicts(tmp_path):
+    """verdicts(rows, loss, pictures): the names of those given on rows of the log, one every 8 images, and on a probe's pictures."""
+
+    def given(rows, loss="bce", pictures=None):
+        every = 8 if pictures else 10**9
+        settings = HealthSettings(vars(Thresholds()), remedy_words(2e-4, 2e-4, 1, 2.0, 32), "warn", (), every, 0, 1)
+        log = SimpleNamespace(every=8, last={}, skipped=Skipped(0.0))
+        probe = SimpleNamespace(draw=lambda sampler, device: pictures)
+        monitor = HealthMonitor(settings, log, probe, tmp_path, 10**9, Reporter())
+        module = SimpleNamespace(
+            adversarial=build_loss(loss), clock=Clock(), extra={}, images_seen=0, device=torch.device("cpu"),
+            settings=SimpleNamespace(batch_size=8), parameters=lambda: [torch.zeros(1)], sampler=lambda: None,
+        )  # fmt: skip
+        trainer = SimpleNamespace(is_global_zero=True, loggers=[], strategy=SimpleNamespace(broadcast=lambda x: x))
+        for row in rows:
+            log.last, module.images_seen = row, module.images_seen + 8
+            monitor.on_train_batch_end(trainer, module)
+        return [record["name"] for record in monitor.ledger.records()]
+
+    return given
+
+
+CALM = {"loss/d": 1.0, "loss/g": 1.0, "health/discriminator_wins": 0.5, "health/generator_wins": 0.8}
+
+
+@pytest.mark.parametrize(
+    ("loss", "bad", "expected"),
+    [
+        ("bce", {}, []),
+        ("bce", {"loss/g": 1e6}, ["diverging"]),
+        ("wgan", {"loss/g": 1e6}, []),  # where a critic's zero lies says nothing
+        ("wgan", {"loss/d": 1e6}, ["diverging"]),
+        ("bce", {"health/discriminator_wins": 0.0}, ["discriminator_wins"]),
+        ("bce", {"health/generator_wins": 0.0}, ["generator_wins"]),
+    ],
+)
+def test_each_number_of_a_row_has_its_verdict(verdicts, loss, bad, expected):
+    assert verdicts([CALM] * 6 + [CALM | bad], loss) == expected
+
+
+def test_black_pictures_have_no_other_fault(verdicts):
+    pictures = Pictures(torch.full((4, 2, 3, 16, 16), 0.01), torch.rand(8, 3, 16, 16))
+    assert verdicts([CALM], pictures=pictures) == ["black"]
 
 
 def test_an_alert_is_sent_once(tiny, tmp_path, monkeypatch):

@@ -61,7 +61,7 @@ def write_metrics(
 ) -> None:
     """metrics.csv with losses, judgements, health and speed; from `broken_at` on nothing is finite."""
     columns = ["images", "loss/d", "loss/g", "loss/kl", "d/real", "d/wrong", "d/fake", "grad_norm/d", "grad_norm/g",
-               "images_per_second", "lr/d", "lr/g", "health/variety", "health/text_effect"]  # fmt: skip
+               "images_per_second", "lr/d", "lr/g", "health/mode_collapse", "health/ignores_text"]  # fmt: skip
     with (run / "metrics.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(columns)
@@ -145,14 +145,14 @@ def write_study(
     jobs: list[dict[str, object]] = []
     for run in runs:
         status = json.loads((run / "status.json").read_text())
-        job = {key: status[key] for key in ("state", "reason", "images", "budget", "scores", "verdicts")}
+        job = {key: status[key] for key in ("signature", "state", "reason", "images", "budget", "scores", "verdicts")}
         jobs.append({**job, "overrides": (run / "overrides.txt").read_text().split(), "folder": run.name})
     for overrides in waiting:
         nothing = {"state": "waiting", "reason": "", "images": 0, "budget": 60_000, "scores": {}, "verdicts": []}
         jobs.append({**nothing, "overrides": list(overrides), "folder": None})
     for number, job in enumerate(jobs):
-        job |= {"job": number, "parent": None}
-    about = {"name": study.name, "command": ["python", "src/train.py", "sweep=six_variants"], "created": "2026-11-25T03:00:00",
+        job |= {"job": number, "parent": None, "signature": job.get("signature", "")}
+    about = {"name": study.name, "command": ["src/train.py", "sweep=six_variants"], "created": "2026-11-25T03:00:00",
              "updated": "2026-11-25T04:00:00", "finished": finished, "jobs": jobs}  # fmt: skip
     (study / "study.json").write_text(json.dumps(about))
 

@@ -2,6 +2,7 @@
 
 import copy
 import math
+from types import SimpleNamespace
 
 import pytest
 import pytorch_lightning as pl
@@ -152,6 +153,15 @@ def test_a_row_of_the_log_is_the_mean_of_what_was_finite(tiny):
     row = module.averages.take()
     assert all(math.isfinite(value) for value in row.values())
     assert 0.5 < row["loss/d"] < 5  # a mean over the four good steps
+
+
+def test_of_several_steps_held_back_the_first_is_told():
+    gate, optimizer = FiniteGate(), SimpleNamespace()
+    for step, norm in enumerate([1.0, math.nan, math.inf, 1.0]):
+        gate.begin()
+        gate.admit(optimizer, torch.tensor(norm), step % 2, 8 * step, step)
+        gate.end()
+    assert gate.take() == (0.5, 8, 1, "generator")
 
 
 @pytest.mark.gpu

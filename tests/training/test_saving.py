@@ -25,19 +25,22 @@ def saves(tmp_path):
 def resumed(tiny, tmp_path, saves):
     """The checkpoint after two steps, and a module that has it."""
     config = tiny("dropout=on")
-    steps(config, 2, callbacks=[saves(2 * 8)])
+    first = build_again(config)
+    first.extra = {"lr_factor": 0.5}
+    steps(config, 2, module=first, callbacks=[saves(2 * 8)])
     module, found = build_again(config), read_checkpoint(tmp_path / LAST)
     restore(module, found)
     return SimpleNamespace(config=config, module=module, checkpoint=found)
 
 
 def test_a_resumed_run_has_the_weights_and_the_means_of_one_that_never_stopped(resumed, saves):
-    whole = steps(resumed.config, 4)
+    whole = steps(resumed.config, 4, module=build_again(resumed.config))
     steps(resumed.config, 4, module=resumed.module, callbacks=[saves(resume=resumed.checkpoint)])
     for network in ("generator", "discriminator"):
         assert same(state(getattr(resumed.module, network)), state(getattr(whole, network)))
     means = whole.averages.take()
     assert "loss/d" in means and resumed.module.averages.take() == means
+    assert resumed.module.extra == {"lr_factor": 0.5}
 
 
 def test_what_is_saved_before_the_first_batch_is_what_was_restored(resumed, saves, tmp_path):
@@ -45,6 +48,16 @@ def test_what_is_saved_before_the_first_batch_is_what_was_restored(resumed, save
     steps(resumed.config, 3, module=resumed.module, callbacks=[saves(resume=resumed.checkpoint, save_first=True)])
     assert (tmp_path / PREVIOUS).exists()
     assert same(read_checkpoint(tmp_path / LAST), before)
+
+
+def test_between_two_saves_lie_the_minutes_of_the_plan(tiny, tmp_path, monkeypatch):
+    config = tiny()
+    module = build_again(config)
+    monkeypatch.setattr("time.monotonic", lambda: 30.0 * module.step_count)  # each step takes half a minute
+    with StopRequest() as stop:
+        callback = Checkpoints(tmp_path, SavePlan(1.0, None, NEVER), {}, stop)
+        steps(config, 3, module=module, callbacks=[callback])
+    assert callback.saved_images == 16
 
 
 @pytest.mark.parametrize(("rank", "ranks", "whose"), [(0, 2, 0), (1, 2, 1), (0, 1, 0), (2, 3, 0)])

@@ -65,6 +65,23 @@ def test_clipping_bounds_every_weight_of_the_critic(tiny):
     assert max(p.abs().max().item() for p in module.discriminator.parameters()) > 0.005
 
 
+def test_without_cross_entropy_the_logged_judgement_is_the_score_itself(tiny):
+    config = tiny("loss=hinge", "norm=none")
+    module = build_again(config)
+    module.discriminator.conditional_head.bias.data.fill_(5.0)
+    steps(config, 1, module=module)
+    assert module.averages.take()["d/real"] == pytest.approx(5, abs=0.5)
+
+
+def test_a_lazy_penalty_is_due_on_each_so_many_th_step(tiny):
+    config, due = tiny("loss=bce_r1", "norm=none", "loss.penalty_every=2"), []
+    module = build_again(config)
+    plain = module.adversarial.penalty
+    module.adversarial.penalty = lambda *args: due.append(module.step_count) or plain(*args)
+    steps(config, 5, module=module)
+    assert due == [0, 2, 4]
+
+
 def test_fresh_fakes_train_the_whole_generator_under_autocast(tiny):
     # autocast keeps the weights it cast for the discriminator's fakes, which were made without a graph
     config = tiny("arch.fresh_noise=true", "trainer.precision=bf16-mixed")

@@ -101,6 +101,7 @@ def read_study(folder: Path) -> Study:
     runs += [_guarded(folder, {"folder": path.name}) for path in run_folders(folder) if path not in named]
     _name_apart(runs)
     command = [text(part) for part in sequence(about.get("command"))]
+    command = ["python", *command] if command else []  # study.json has the arguments alone, the script first
     name = text(about.get("name")) or folder.resolve().name
     return Study(folder, name, command, runs, reader.problems)
 
