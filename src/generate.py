@@ -20,7 +20,7 @@ def read_captions(caption: str | None, file: str | None) -> list[str]:
     if file is None:
         return [caption or ""]
     try:
-        return Path(file).read_text().splitlines()
+        return Path(file).read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"captions={file} cannot be read as text: {error}") from error
 

@@ -94,6 +94,7 @@ def test_every_choice_composes(option):
         (["scale.one.image_size=48"], ["scale.one.image_size=48", "32, 64, 128"]),
         (["scale.two.image_size=512"], ["scale.two.image_size=512", "two or four times"]),
         (["data=folder"], ["data.root"]),
+        (["outputs=''"], ["outputs needs a folder"]),
         (["data=cub"], ["data.root", "data.archive"]),
         (["text=precomputed"], ["text.embeddings"]),
         (["trainer=ddp", "trainer.devices=3"], ["trainer.devices=3", "64"]),

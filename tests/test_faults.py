@@ -235,7 +235,7 @@ def test_an_output_folder_that_cannot_be_written_and_missing_data_are_the_users_
         run(tiny(f"outputs={tmp_path}/file/outputs"), [])
     for data in ("folder", "cub"):
         with pytest.raises(UserError, match="nowhere"):
-            run(tiny(f"data={data}", f"data.root={tmp_path}/nowhere"), [])
+            run(composed("scale=tiny", f"data={data}", f"data.root={tmp_path}/nowhere", f"outputs={tmp_path}"), [])
 
 
 def test_the_status_follows_the_rows_while_a_run_trains(tiny, tmp_path, monkeypatch):

@@ -26,7 +26,7 @@ def test_a_job_that_dies_in_any_way_costs_only_itself(tmp_path, warm):
     assert "killed by signal 9 (out of memory?)" in jobs[1]["reason"]
     assert jobs[2]["reason"] == "the data set is not there; give another."
     assert jobs[3]["reason"] == "loss/d is not finite"
-    assert [job["images"] for job in jobs] == [8, 8, 0, 16, 16] and jobs[4]["scores"] == {"is": 5.0}
+    assert [job["images"] for job in jobs] == [8, 8, 0, 16, 16] and jobs[4]["scores"]["kid"] == 5.0
     for seed in (0, 1):  # the record of a dead process does not look alive
         assert (sweep.status(seed)["state"], sweep.status(seed)["images"]) == ("failed", 8)
     assert not (sweep.run_of(2) / "status.json").exists()

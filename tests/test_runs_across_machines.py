@@ -10,10 +10,10 @@ from stackgan.evaluation.run_scores import score_run
 from stackgan.experiment import run
 from stackgan.reporting.generate import generate
 from stackgan.run_directory import read_status
-from stackgan.text import minilm
+from stackgan.text import minilm_files
 from support import TINY, composed, slow
 
-pytest.importorskip(minilm.PACKAGE, reason="the packaged MiniLM weights are not installed")
+pytest.importorskip(minilm_files.PACKAGE, reason="the packaged MiniLM weights are not installed")
 FEW = ["text=minilm", "data.classes=12", "images=16"]
 
 

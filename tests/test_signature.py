@@ -43,12 +43,11 @@ def test_what_does_not_change_the_function_learned_leaves_the_signature(override
         (["lr=x10"], ["lr.generator=2e-3", "lr.discriminator=2e-3"]),
         (["lr=2e-4", "dropout=0"], ["dropout.rate=0.0"]),
         (["norm=none"], ["norm.generator=none", "norm.discriminator=none"]),
-        (["scale=tiny"], ["scale=tiny", "scale.name=mine"]),
         (["norm=none", "loss.penalty=r1"], ["norm=none", "loss.penalty=r1", "loss.penalty_weight=10"]),
         (["stage=two", "scale.two.lr_factor=0.5"], ["stage=two", "lr=1e-4"]),
         (["norm=group", "trainer.accumulate=8"], ["norm=group"]),
         (["norm=group", "trainer.devices=2"], ["norm=group"]),
-        (["variant=recipe"], ["variant=recipe", "arch.name=stackgan", "arch.projection=true"]),
+        (["variant=recipe"], ["variant=recipe", "arch.projection=true", "arch.joint_kernel=1"]),
     ],
 )
 def test_the_same_function_is_the_same_run(one, other):

@@ -368,6 +368,8 @@ def check(config: Config) -> None:
     _check_choices(config)
     _check_numbers(config)
     _check_loss(config.loss, config.norm)
+    if not config.outputs.strip():
+        raise UserError("outputs needs a folder; outputs=. is the current one.")
     _check_study(config.study)
     _check_sources(config)
     _check_unused(config)

@@ -90,5 +90,7 @@ def check_ranges(value: Callable[[str], Any]) -> None:
     for key, limits in RANGES.items():
         found = value(key)
         if found is not None and not limits.holds(found):
+            if limits.most < found < math.inf:
+                raise UserError(f"{key}={found} must be at most {limits.most:,}.")
             finite = "" if math.isfinite(found) else "finite and "
             raise UserError(f"{key}={found} must be {finite}{limits}.")

@@ -27,6 +27,8 @@ def find_run(name: str, outputs: str | Path, ready: Callable[[Path], bool], key:
         UserError: nothing has that name, or several runs have.
     """
     path, outputs = Path(name), Path(outputs)
+    if path.is_file():
+        raise UserError(f"{key}={name} is a file; give a run's folder.")
     if path.exists() or ("/" in name and name != LATEST):
         return path
     runs = [status.parent for depth in DEPTHS for status in outputs.glob(f"{depth}/status.json")]

@@ -34,7 +34,9 @@ from support import script, slow
         (["lr=0"], ["lr.generator"]),
         (["seed=null"], ["seed", "needs a value"]),
         (["study=../elsewhere"], ["study=../elsewhere"]),
-        (["loss=[bce"], ["loss=[bce"]),
+        (["seed=[bce"], ["seed=[bce"]),
+        (["-m", "lr=range(1,3)"], ["Config group override"]),
+        (["images=1e30"], ["images=1", "at most"]),
     ],
     ids=lambda value: " ".join(value),
 )

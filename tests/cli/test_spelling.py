@@ -72,6 +72,14 @@ def value(config, key):
         ("data.cache=${oc.env:HOME}/cache", {"data.cache": None}),
         ("logger.project=birds", {"logger.project": "birds"}),
         ("seed=${jobs}", {"seed": 1}),
+        ("loss=WGAN", {"loss.name": "wgan"}),
+        ("norm=off", {"norm.generator": "none"}),
+        ("evaluation=none", {"evaluation.final_samples": None}),
+        ("logger.tags=a,b", {"logger.tags": ["a", "b"]}),
+        ("logger.tags=a", {"logger.tags": ["a"]}),
+        ("data.test_classes=8,9", {"data.test_classes": [8, 9]}),
+        ("logger=tensorboard,wandb", {"logger.tensorboard": True, "logger.name": "wandb"}),
+        ("logger=[csv]", {"logger.wandb": "disabled"}),
     ],
 )
 def test_it_means_what_it_says(typed, settings, monkeypatch):
@@ -120,6 +128,7 @@ def test_flags_may_stand_anywhere(arguments, flags, overrides):
         (["sweep=six_variants", "start_from=a,b"], "start_from='a','b'"),
         (["start_from=a,b"], "start_from='a,b'"),
         (["-m", "seed=range(3)"], "seed=range(3)"),
+        (["-m", "lr=choice(1e-4,2e-4)"], "lr='1e-4','2e-4'"),
         (["-m", "variant=glob(*)"], "variant=glob(*)"),
     ],
 )
@@ -186,6 +195,15 @@ def test_a_caption_is_taken_literally(caption):
         ("--optim=adam", ["--optim=adam", "without dashes", "optim="]),
         ("--lr", ["without dashes", "lr=<value>"]),
         ("~data", ["~data", "birds"]),
+        ("norm=[batch,none]", ["norm=[batch,none]", "-m norm=a,b"]),
+        ("lr=[1e-4]", ["lr=[1e-4]", "-m"]),
+        ("loss={a:1}", ["loss={a:1}"]),
+        ("loss.name=wgan", ["loss.name=wgan", "loss=wgan"]),
+        ("--dry-run", ["dry_run=<value>"]),
+        ("--batch-size", ["scale.one.batch_size"]),
+        ("--", ["is no flag"]),
+        ("batch-size=32", ["scale.one.batch_size"]),
+        ("gp_weight=10", ["loss.penalty_weight"]),
         ("~typo", ["typo", "not a setting"]),
     ],
 )

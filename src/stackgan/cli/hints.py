@@ -59,12 +59,60 @@ FOREIGN = {  # what users of Lightning, Hydra templates and other trainers type:
     "project": "logger.project=<name>",
     "entity": "logger.entity=<user or team>",
     "wandb": "logger=wandb|offline|none",
+    "wandb.project": "logger.project=<name>",
     "paths": "outputs=<folder> and data.cache=<folder>",
     "output_dir": "outputs=<folder>",
     "test": "scores are computed at each run's end; src/evaluate.py computes more of them",
     "train": "src/train.py trains; src/evaluate.py only scores",
     "extras": "there are none to switch",
     "device": "trainer=cpu|gpu|auto",
+    "gpu": "trainer=gpu",
+    "gpu_ids": "CUDA_VISIBLE_DEVICES chooses GPUs, trainer.devices=<n> their number",
+    "cuda": "trainer=gpu",
+    "no_cuda": "trainer=cpu",
+    "workers": "there are no workers: batches are gathered from memory; trainer.threads=<n> sets the CPU's threads",
+    "seed_everything": "seed=<n>",
+    "manual_seed": "seed=<n>",
+    "random_seed": "seed=<n>",
+    "max_steps": "the budget is images=<n>: images shown, not steps",
+    "steps": "the budget is images=<n>: images shown, not steps",
+    "iterations": "the budget is images=<n>: images shown, not steps",
+    "n_epochs": "the budget is epochs=<n> or images=<n>",
+    "niter": "the budget is epochs=<n> or images=<n>",
+    "g_lr": "lr.generator=<number>",
+    "lr_g": "lr.generator=<number>",
+    "d_lr": "lr.discriminator=<number>",
+    "lr_d": "lr.discriminator=<number>",
+    "lambda_kl": "loss.kl_weight=<number>",
+    "kl": "loss.kl_weight=<number>",
+    "lambda_gp": "loss.penalty_weight=<number>",
+    "gp_weight": "loss.penalty_weight=<number>",
+    "clip_value": "loss.clip=<number> (the critic's weights), optim.clip_norm=<number> (gradients)",
+    "nz": "arch.noise_dim=<n>",
+    "z_dim": "arch.noise_dim=<n>",
+    "latent_dim": "arch.noise_dim=<n>",
+    "ngf": "scale.generator_channels=<n>",
+    "ndf": "scale.discriminator_channels=<n>",
+    "resolution": "scale.one.image_size=<n> (Stage II: scale.two.image_size)",
+    "size": "scale.one.image_size=<n> (Stage II: scale.two.image_size)",
+    "fp16": "trainer.precision=bf16-mixed|32-true",
+    "amp": "trainer.precision=bf16-mixed|32-true",
+    "ema": "scale.ema_half_life=<images>",
+    "ema_decay": "scale.ema_half_life=<images>",
+    "batch_norm": "norm=batch|none|...",
+    "normalization": "norm=batch|none|...",
+    "norm_layer": "norm=batch|none|...",
+    "spectral_norm": "norm=spectral",
+    "text_encoder": "text=minilm|minilm_tokens|attributes|precomputed",
+    "pretrained": "start_from=<run>",
+    "init_from": "start_from=<run>",
+    "resume_from": RESUMING,
+    "use_wandb": "logger=wandb|offline|none",
+    "run_name": "a run is named after its choices; study=<name> names the folder of several",
+    "save_dir": "outputs=<folder>",
+    "log_dir": "outputs=<folder>",
+    "save_interval": "logger.checkpoint_minutes=<n>, or logger.checkpoint_images=<n>",
+    "sample_interval": "logger.samples_every=<images>",
 }
 
 
@@ -75,10 +123,13 @@ def no_setting(key: str, known: Iterable[str], foreign: Mapping[str, str] = FORE
         known: the settings and groups there are, by their dotted names.
         foreign: what other programs call a setting.
     """
-    words = [foreign[prefix] for prefix in _prefixes(key) if prefix in foreign]
+    known = list(known)
+    if key in known:
+        return f"{key} cannot be set in this way; --help shows how."
+    words = [foreign[prefix] for prefix in _prefixes(key.replace("-", "_")) if prefix in foreign]
     if words:
         return f"{key} is not a setting here; {words[0]}."
-    meant = _nearest(key, list(known))
+    meant = _nearest(key, known)
     if meant:
         return f"{key} is not a setting; did you mean {' or '.join(meant)}?"
     return f"{key} is not a setting; --cfg job lists them all."

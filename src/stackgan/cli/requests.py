@@ -13,6 +13,7 @@ from stackgan.cli.script import PATHS, Script
 from stackgan.config import Config, Data, Text, as_schema
 from stackgan.errors import UserError
 
+MOST = 10_000
 DEVICES = ("auto", "cpu", "cuda")
 
 
@@ -45,6 +46,8 @@ class GenerateRequest(Request):
             raise UserError("nothing to draw: give caption='a small red bird' or captions=<text file, one a line>.")
         check_device(self.device)
         check_least(self, count=1, seed=0)
+        if self.count > MOST:
+            raise UserError(f"count={self.count} must be at most {MOST:,}: pictures of each caption.")
         if not (math.isfinite(self.truncation) and self.truncation >= 0):
             raise UserError(f"truncation={self.truncation} must be a number of at least 0.")
 

@@ -18,7 +18,12 @@ from stackgan.errors import UserError
 from stackgan.lifeline import hold_lifeline
 from stackgan.memory import keep_freed_memory
 
-FAILED, BAD_INPUT = 1, 2
+FAILED, BAD_INPUT, STOPPED = 1, 2, 130
+FLAGS = (
+    "The --resolve flag",
+    "Only one of --run",
+    "Config group override must be",
+)  # how Hydra begins its bare ValueErrors
 EXTRA = "pip install -c requirements/constraints.txt -e '.[sweep]'"
 
 
@@ -38,6 +43,9 @@ def run_script(main: Callable[[], None], script: Script, description: str | None
         with user_errors():
             sys.argv[1:] = spell(sys.argv[1:], script)
             main()
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on with what is finished", file=sys.stderr)
+        sys.exit(STOPPED)
     except HydraException as error:
         _stop(hydra_sentence(error, script))
     except OmegaConfBaseException as error:
@@ -45,6 +53,8 @@ def run_script(main: Callable[[], None], script: Script, description: str | None
     except Exception as error:
         if str(error).startswith("Unknown plugin class"):  # Hydra's word for a launcher whose package is missing
             _stop(f"the package of this hydra/launcher or hydra/sweeper is missing: {EXTRA}.")
+        if isinstance(error, ValueError) and str(error).startswith(FLAGS):
+            _stop(f"{str(error).splitlines()[0]}; --help lists the settings and choices.")
         traceback.print_exc()
         sys.exit(FAILED)
 

@@ -8,6 +8,7 @@ Everything else goes to Hydra untouched. No torch here.
 
 import re
 from collections.abc import Sequence
+from typing import get_origin
 
 from hydra._internal.utils import get_args_parser
 
@@ -33,7 +34,7 @@ OWN_CONFIGURATIONS = ("--config-dir", "-cd", "--config-path", "-cp", "--config-n
 
 def spell(arguments: Sequence[str], script: Script) -> list[str]:
     """The arguments of a script as Hydra's parser and grammar mean them. Raises UserError for one that sets nothing."""
-    flags, overrides = split_flags(arguments)
+    flags, overrides = split_flags(arguments, script)
     spelled = spell_overrides(overrides, script, _sweeps(flags, overrides))
     if not any(flag.startswith(OWN_CONFIGURATIONS) for flag in flags):
         _check_keys(spelled, script)
@@ -52,7 +53,7 @@ def shown(override: str) -> str:
     return f"{key}={read_string(value)}" if ours and is_string(value) else override
 
 
-def split_flags(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+def split_flags(arguments: Sequence[str], script: Script = TRAIN) -> tuple[list[str], list[str]]:
     """Flags with their values, and overrides, wherever each of them stood."""
     actions = {name: action for action in get_args_parser()._actions for name in action.option_strings}
     flags: list[str] = []
@@ -64,16 +65,21 @@ def split_flags(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
         if not argument.startswith("-"):
             overrides.append(argument)
         elif name not in actions:
-            setting = name.lstrip("-")
-            raise UserError(
-                f"{argument}: settings are written without dashes, as {setting}={'...' if equals else '<value>'}."
-            )
+            raise UserError(_no_flag(argument, script))
         else:
             action = actions[name]
             takes = not equals and action.nargs != 0 and rest and not rest[0].startswith("-")
             allowed = action.nargs is None or (bool(rest) and rest[0] in (action.choices or ()))
             flags += [argument, rest.pop(0)] if takes and allowed else [argument]
     return flags, overrides
+
+
+def _no_flag(argument: str, script: Script) -> str:
+    name, _, value = argument.partition("=")
+    setting = name.strip("-").replace("-", "_")
+    if script.knows(setting):
+        return f"{argument}: settings are written without dashes, as {setting}={value or '<value>'}."
+    return script.no_setting(setting) if setting else f"{argument} is no flag; --help lists settings and choices."
 
 
 def _sweeps(flags: Sequence[str], overrides: Sequence[str]) -> bool:
@@ -107,9 +113,18 @@ def _spell(override: str, script: Script, sweeps: bool) -> list[str]:
     if key in (*script.paths, *script.names, *script.texts):
         return [f"{name}={literal(key, value, script, sweeps)}"]
     if key == "logger":
-        return _loggers(name, value, script)
+        return _loggers(name, value, script, sweeps)
+    if key.endswith(".name") and key.removesuffix(".name") in script.choices:
+        group = key.removesuffix(".name")
+        raise UserError(f"{override}: a choice comes with all its settings; write {group}={value}.")
     if key in script.choices:
+        if value.strip()[:1] in ("[", "{"):
+            raise UserError(f"{override} is several values for one choice; -m {key}=a,b makes a run of each.")
+        if listed := re.fullmatch(r"choice\((.*)\)", value.strip()):
+            value = listed[1]
         return [f"{name}={each(value, lambda word: choice(key, word, script))}"]
+    if get_origin(script.types.get(key)) is list and value and value != "null" and value[0] not in "[$":
+        return [f"{name}=[{value}]"]
     return [f"{name}={each(value, lambda word: plain(key, word, script))}"]
 
 
@@ -123,8 +138,10 @@ def _removed(key: str, script: Script) -> str:
     return f"{key}={nothing}"
 
 
-def _loggers(name: str, value: str, script: Script) -> list[str]:
+def _loggers(name: str, value: str, script: Script, sweeps: bool) -> list[str]:
     """`logger=[csv,wandb]`: metrics.csv is always written, and each of the others has a choice of its own."""
+    if "," in value and not sweeps and value.strip()[:1] != "[":
+        value = f"[{value}]"
     listed = re.fullmatch(r"\[(.*)\]", value.strip())
     if listed is None:
         return [f"{name}={each(value, lambda word: choice('logger', word, script))}"]

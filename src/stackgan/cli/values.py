@@ -22,8 +22,8 @@ WORDS = {  # what other programs call a value
     "device": {"gpu": "cuda"},
     "logger": {"csv": "none", "wb": "wandb", "tb": "tensorboard"},
 }
-YES, NO = ("true", "yes"), ("false", "no", "null", "0", "0.0")
 OFF = ("off", "none")
+YES, NO = ("true", "yes"), ("false", "no", "null", "0", "0.0", *OFF)
 SYNTAX = set("'\"[]{}()$\\")  # of Hydra's values: lists, functions, interpolations, quotes
 STRING = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""  # one string of Hydra's grammar
 
@@ -99,6 +99,8 @@ def choice(group: str, word: str, script: Script) -> str:
         return word
     if word in WORDS.get(group, {}):
         return WORDS[group][word]
+    if (lower := word.lower().replace("-", "_")) in script.choices[group]:
+        return lower
     number = finite_number(word)
     if word.lower() in NO and not (group == "lr" and number is not None):
         return choice_for_nothing(group, script) or quoted(word)

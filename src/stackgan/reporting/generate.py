@@ -1,5 +1,6 @@
 """Captions to pictures with a finished run's generator: one captioned grid, every picture as a PNG, and a manifest."""
 
+import hashlib
 import json
 import re
 from collections.abc import Sequence
@@ -49,7 +50,7 @@ def generate(
         count: pictures of each caption.
         seed: picture i of caption j has noise number j * count + i of this seed.
         truncation: factor on the noise.
-        out: folder; by default <run>/generated/<first words of the first caption>.
+        out: folder; by default <run>/generated/<first words of the first caption>-<digest of all that was asked for>.
 
     Raises:
         UserError: no bundle in `run`, no caption, or a text encoder that knows no free text.
@@ -61,9 +62,17 @@ def generate(
         raise UserError(f"count={count} must be at least 1.")
     bundle = load_bundle(bundle_folder(run), device)
     pictures = draw(bundle, matching_encoder(bundle), captions, count, seed, truncation)
-    folder = out or run / "generated" / slug(captions[0])
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = out or run / "generated" / f"{slug(captions[0])}-{_digest(captions, count, seed, truncation)}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written ({error.strerror}); give out=<folder>.") from error
     return write(folder, captions, count, seed, truncation, pictures, bundle)
+
+
+def _digest(*asked: object) -> str:
+    """6 hex digits: other captions, counts or seeds get another folder."""
+    return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:6]
 
 
 def bundle_folder(run: Path) -> Path:
