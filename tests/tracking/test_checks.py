@@ -38,10 +38,10 @@ def test_a_mode_that_is_none_is_refused(monkeypatch):
 
 def test_a_missing_tensorboard_is_one_sentence_before_work_starts(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(checks, "find_spec", lambda name: None)
-    from stackgan.experiment import run
+    from stackgan.preflight import check_needs
 
     with pytest.raises(UserError, match=r"pip install -e '\.\[tensorboard\]'"):
-        run(tiny("logger=tensorboard"), [])
+        check_needs(tiny("logger=tensorboard"))
     assert not list(tmp_path.glob("runs"))
 
 
