@@ -13,6 +13,7 @@ from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_com
 from stackgan.cli.script import TRAIN
 from stackgan.cli.spelling import spell
 from stackgan.config import PROJECT, Config, register, typed
+from stackgan.evaluation.registry import way
 from support import composed
 
 SWEEPS = {path.stem: path for path in sorted((PROJECT / "sweeps/wandb").glob("*.yaml"))}
@@ -102,5 +103,5 @@ def test_a_sweep_belongs_to_the_loggers_project_and_ranks_by_a_documented_score(
     sweep = read(name)
     monkeypatch.delenv("WANDB_PROJECT", raising=False)
     assert sweep["project"] == composed().logger.project
-    assert sweep["metric"]["goal"] == "maximize"
+    assert sweep["metric"]["goal"] == ("maximize" if way(sweep["metric"]["name"]) > 0 else "minimize")
     assert f"`{sweep['metric']['name']}`" in (PROJECT / "docs/outputs.md").read_text()

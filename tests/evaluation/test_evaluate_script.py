@@ -24,7 +24,7 @@ needs_package = pytest.mark.skipif(
         slow("evaluate.py", ["images=/nowhere", "data=cub"], ["data.root", "data.archive"]),
         ("evaluate.py", ["study=/nowhere"], ["study=/nowhere"]),
         ("evaluate.py", ["run=a", "samples=many"], ["samples", "many"]),
-        ("evaluate.py", ["run=a", "metrics=is"], ["metrics"]),
+        ("evaluate.py", ["run=a", "metrics=fod"], ["metrics", "fid"]),
         ("table.py", [], ["study=", "run="]),
         ("table.py", ["study=/nowhere"], ["/nowhere"]),
     ],

@@ -198,7 +198,7 @@ def test_offline_sessions_of_a_run_are_sent_by_the_command_that_was_printed(
     assert begun["groupName"] == "50% birds? #1"
     rows = server.rows[number]
     assert images_of(rows, "loss/d") == list(range(8, 72, 8))  # each once
-    assert images_of(rows, "is_efflite0") == [40]
+    assert images_of(rows, "is_efflite0") == [40, 64]
     assert server.summaries[number]["status/state"] == "done"
 
 
