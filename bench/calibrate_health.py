@@ -20,13 +20,14 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from stackgan.assembly import build_health_settings, build_module, build_trainer
+from stackgan.cadence import in_images
 from stackgan.config import PROJECT, Config, register, stage_scale, typed
 from stackgan.data.batches import BatchStream
 from stackgan.data.records import SPLITS
 from stackgan.experiment import prepare_process
 from stackgan.health.monitor import HealthMonitor, Reporter
-from stackgan.health.names import VERDICTS
 from stackgan.health.probe import Probe
+from stackgan.health.verdicts import VERDICTS
 from stackgan.inputs import Inputs, prepare_inputs
 from stackgan.tracking.metrics_csv import MetricsCsv
 from stackgan.training.callbacks import Diverged, TrainingLog
@@ -126,10 +127,10 @@ def fit(
     config: Config, inputs: Inputs, module: TextToImageGAN, images: int, folder: Path
 ) -> tuple[dict[str, dict[str, object]], dict[str, float]]:
     verdicts: dict[str, dict[str, object]] = {}
-    rows = TrainingLog(config.logger.log_every)
+    rows = TrainingLog(in_images(config.logger.log_every, images))
     probe = Probe(inputs.store, inputs.table, config.health.captions, config.health.noises)
     reporter = Reporter(lambda records: verdicts.update({str(record["name"]): record for record in records}))
-    monitor = HealthMonitor(build_health_settings(config), rows, probe, folder, images, reporter)
+    monitor = HealthMonitor(build_health_settings(config, images), rows, probe, folder, images, reporter)
     scale = stage_scale(config)
     stream = BatchStream(
         inputs.store, inputs.table, image_size=scale.image_size, batch_size=scale.batch_size, seed=config.seed,

@@ -11,6 +11,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
+from stackgan.cadence import in_images, warm_up_images
 from stackgan.config import Config, Trainer, requested_budget, stage_scale
 from stackgan.data.batches import BatchStream
 from stackgan.errors import UserError
@@ -159,8 +160,8 @@ def build_step_settings(config: Config, inputs: Inputs, budget: int) -> StepSett
     )
 
 
-def build_health_settings(config: Config) -> HealthSettings:
-    """Thresholds and policy of the health monitor."""
+def build_health_settings(config: Config, budget: int) -> HealthSettings:
+    """Thresholds and policy of the health monitor; cadences become images here."""
     health, lr, loss = config.health, config.lr, config.loss
     return HealthSettings(
         thresholds=asdict(health.thresholds),
@@ -169,23 +170,26 @@ def build_health_settings(config: Config) -> HealthSettings:
         ),
         policy=health.policy,
         acts_on=tuple(health.acts_on),
-        every=health.every,
-        warm_up=health.warm_up,
+        every=in_images(health.every, budget),
+        warm_up=warm_up_images(health.warm_up, budget),
         patience=health.patience,
         rollbacks=health.rollbacks,
         rollback_lr=health.rollback_lr,
     )
 
 
-def build_scores(config: Config, run: Path, inputs: Inputs, keep_best: Callable[[], None]) -> TrainingScores:
+def build_scores(
+    config: Config, run: Path, inputs: Inputs, budget: int, keep_best: Callable[[], None]
+) -> TrainingScores:
     """The scores while the run goes on and at its end."""
     evaluation = config.evaluation
+    every = None if evaluation.every is None else in_images(evaluation.every, budget)
     plan = ScorePlan(
-        evaluation.every, evaluation.samples, evaluation.final_samples,
+        every, evaluation.samples, evaluation.final_samples,
         evaluation.splits, evaluation.batch_size, evaluation.seed, evaluation.objective,
     )  # fmt: skip
     network = build_feature_network(evaluation.network, evaluation.inception_weights) if plan.scores else None
-    return TrainingScores(run, inputs.store, inputs.table, network, plan, keep_best)
+    return TrainingScores(run, inputs.store, inputs.table, network, plan, Path(config.data.cache), keep_best)
 
 
 def build_stream(config: Config, inputs: Inputs, budget: int, trainer: pl.Trainer, start: int) -> BatchStream:

@@ -18,7 +18,7 @@ from stackgan.cli.hints import no_setting
 from stackgan.errors import UserError
 from stackgan.evaluation.registry import WHILE_TRAINING
 from stackgan.gpus import device_count
-from stackgan.health.names import POLICIES, VERDICTS
+from stackgan.health.verdicts import POLICIES, RULES, VERDICTS
 from stackgan.losses.names import LOSSES, PENALTIES
 from stackgan.networks.architecture import ARCHITECTURES, DISCRIMINATOR_NORMS, GENERATOR_NORMS, INITS, STAGE_ONE_SIZES
 from stackgan.ranges import check_ranges
@@ -137,6 +137,17 @@ class StageScale:
 
 
 @dataclass
+class Cadence:
+    """How often by default; see `stackgan.cadence`."""
+
+    log: float = 0.02
+    grid: float = 0.1
+    probe: float = 0.1
+    warm_up: float = 0.1
+    score: float | None = 0.25
+
+
+@dataclass
 class Scale:
     name: str = MISSING
     generator_channels: int = MISSING
@@ -145,6 +156,7 @@ class Scale:
     ema_half_life: int = 10_000
     one: StageScale = field(default_factory=StageScale)
     two: StageScale = field(default_factory=StageScale)
+    cadence: Cadence = field(default_factory=Cadence)
 
 
 @dataclass
@@ -169,8 +181,8 @@ class Logger:
     entity: str | None = None
     tags: list[str] = field(default_factory=list)
     notes: str | None = None
-    log_every: int = MISSING
-    samples_every: int = MISSING
+    log_every: float = MISSING
+    samples_every: float = MISSING
     checkpoint_minutes: float = 10.0
     checkpoint_images: int | None = None
     progress: bool = True
@@ -181,7 +193,7 @@ class Evaluation:
     name: str = MISSING
     network: str = "auto"  # auto | efflite0 | inception
     inception_weights: str | None = None
-    every: int | None = MISSING  # null: no scores while training
+    every: float | None = MISSING  # null: no scores while training
     samples: int = MISSING
     final_samples: int | None = MISSING  # null: no score at the end
     full_samples: int | None = None  # pictures for all scores of evaluate.py after the end; null: not taken
@@ -193,14 +205,14 @@ class Evaluation:
 
 @dataclass
 class Thresholds:
-    nan: float | None = 0.5
-    diverging: float | None = 50.0
-    discriminator_wins: float | None = 0.02
-    generator_wins: float | None = 0.25
-    black: float | None = 0.1
-    mode_collapse: float | None = 0.1
-    ignores_text: float | None = 0.03
-    white_border: float | None = 0.5
+    nan: float | None = RULES["nan"].threshold
+    diverging: float | None = RULES["diverging"].threshold
+    discriminator_wins: float | None = RULES["discriminator_wins"].threshold
+    generator_wins: float | None = RULES["generator_wins"].threshold
+    black: float | None = RULES["black"].threshold
+    mode_collapse: float | None = RULES["mode_collapse"].threshold
+    ignores_text: float | None = RULES["ignores_text"].threshold
+    white_border: float | None = RULES["white_border"].threshold
 
 
 @dataclass
@@ -208,10 +220,10 @@ class Health:
     name: str = "warn"
     policy: str = "warn"  # off | warn | stop | rollback
     acts_on: list[str] = field(default_factory=list)
-    every: int = 10_000
+    every: float = MISSING
     captions: int = 12
     noises: int = 4
-    warm_up: int = 10_000
+    warm_up: float = MISSING
     patience: int = 2
     rollbacks: int = 3
     rollback_lr: float = 0.5

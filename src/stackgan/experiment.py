@@ -7,6 +7,7 @@ import platform
 import sys
 import time
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from stackgan.assembly import (
     build_trainer,
     image_budget,
 )
+from stackgan.cadence import in_images
 from stackgan.config import Config
 from stackgan.errors import UserError
 from stackgan.evaluation.record import ProtocolRecord, describe, recorded
@@ -34,7 +36,9 @@ from stackgan.health.monitor import HealthMonitor, Reporter
 from stackgan.health.probe import Probe
 from stackgan.inputs import Inputs, prepare_inputs
 from stackgan.networks.text_to_image import TextToImage, TextWhitener
+from stackgan.precision import resolve_precision
 from stackgan.process import is_first_rank, prepare_process, say
+from stackgan.provenance import Provenance
 from stackgan.reporting.samples import SampleGrids
 from stackgan.run_directory import (
     RunPlace,
@@ -129,6 +133,7 @@ class Experiment:
             signature=place.signature,
             folder=place.folder.name,
             data_fingerprint=inputs.store.fingerprint,
+            train_images=len(inputs.store.indices("train")),
             versions={name: importlib.metadata.version(name) for name in PACKAGES}
             | {"python": platform.python_version()},
         )
@@ -263,14 +268,17 @@ class Experiment:
     def _fit(self, found: Found | None, again: bool) -> None:
         """Train to the budget, score, and write the bundle. `again`: after a roll-back, which the checkpoint must remember."""
         module = self.module
-        grids = SampleGrids(self.folder, self.inputs.store, self.inputs.table, self.config.logger.samples_every)
-        scores = build_scores(self.config, self.folder, self.inputs, lambda: self._save_bundle("generator_best"))
-        log = TrainingLog(self.config.logger.log_every)
+        every = in_images(self.config.logger.samples_every, self.budget)
+        grids = SampleGrids(self.folder, self.inputs.store, self.inputs.table, every)
+        keep_best = partial(self._save_bundle, "generator_best")
+        scores = build_scores(self.config, self.folder, self.inputs, self.budget, keep_best)
+        log = TrainingLog(in_images(self.config.logger.log_every, self.budget))
         callbacks = [log, grids, scores, self._monitor(log), LiveStatus(self._record, log, scores)]
         if self.config.logger.progress:
             callbacks.append(Progress(self.budget, log))
         checkpoints = self._checkpoints(found, again)
         trainer = build_trainer(self.config, [*callbacks, checkpoints], self.loggers)
+        self._say_what_with(trainer)
         stream = build_stream(self.config, self.inputs, self.budget, trainer, module.step_count)
         self.stop.deferred = True
         pinned = trainer.strategy.root_device.type == "cuda"
@@ -289,9 +297,26 @@ class Experiment:
             self._end("done", scores=by_name(final) | self._full_scores())
             print(self._outputs(grids.last, _in_words(final)))
 
+    def _say_what_with(self, trainer: pl.Trainer) -> None:
+        """Record what code trains on which device; another than the session before is an event."""
+        precision = resolve_precision(self.config.trainer.precision, self.config.trainer.accelerator)
+        with_what = Provenance.here(trainer.strategy.root_device, precision, trainer.world_size).record()
+        if not trainer.is_global_zero:
+            return
+        before = self.status.provenance
+        other = [
+            f"{key} {before[key]} -> {value}" for key, value in with_what.items() if before.get(key, value) != value
+        ]
+        self._record(provenance=with_what)
+        if other and self.module.images_seen:
+            self.event(self.module.images_seen, f"went on with another {', '.join(other)}")
+        send_summary(self.loggers, self.config, self.status)
+
     def _save_bundle(self, name: str = "generator") -> None:
-        module = self.module
-        bundle = GeneratorBundle(module.sampler(), self.inputs.encoder, self.place.signature, module.images_seen)
+        module, status = self.module, self.status
+        bundle = GeneratorBundle(module.sampler(), self.inputs.encoder, self.place.signature, module.images_seen, {
+            "identity": self.identity, "train_images": status.train_images, "versions": status.versions, **status.provenance,
+        })  # fmt: skip
         bundle.save(self.folder / name)
 
     def _full_scores(self) -> dict[str, float]:
@@ -333,7 +358,9 @@ class Experiment:
         if health.policy != "off":
             probe = Probe(self.inputs.store, self.inputs.table, health.captions, health.noises)
         reporter = Reporter(lambda verdicts: self._record(verdicts=verdicts), self.event)
-        return HealthMonitor(build_health_settings(self.config), log, probe, self.checkpoints, self.budget, reporter)
+        return HealthMonitor(
+            build_health_settings(self.config, self.budget), log, probe, self.checkpoints, self.budget, reporter
+        )
 
     def _checkpoints(self, found: Found | None, again: bool) -> Checkpoints:
         logger = self.config.logger

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from stackgan.errors import UserError
+from stackgan.health.verdicts import VERDICTS
 
 COUNT = 2**31 - 1  # what torch takes as a size or a number of threads
 IMAGES = 10**15  # budgets and cadences: never, to all intents
@@ -66,6 +67,8 @@ RANGES: Mapping[str, Range] = {
     "scale.generator_channels": WIDTH, "scale.discriminator_channels": WIDTH, "scale.residual_blocks": Range(0, 1_000),
     "scale.ema_half_life": BUDGET,
     **{f"scale.{stage}.{key}": limits for stage in ("one", "two") for key, limits in STAGE_SCALE.items()},
+    "scale.cadence.log": BUDGET, "scale.cadence.grid": BUDGET, "scale.cadence.probe": BUDGET, "scale.cadence.warm_up": Range(0, IMAGES),
+    "scale.cadence.score": or_null(BUDGET),
     "trainer.devices": WIDTH, "trainer.threads": or_null(WIDTH), "trainer.accumulate": WIDTH,
     "logger.log_every": BUDGET, "logger.samples_every": BUDGET, "logger.checkpoint_minutes": POSITIVE,
     "logger.checkpoint_images": or_null(BUDGET),
@@ -74,9 +77,8 @@ RANGES: Mapping[str, Range] = {
     "evaluation.splits": WIDTH, "evaluation.batch_size": WIDTH, "evaluation.seed": SEED,
     "health.every": BUDGET, "health.captions": Range(2, 65_536), "health.noises": Range(2, 65_536), "health.warm_up": Range(0, IMAGES),
     "health.patience": SIZE, "health.rollbacks": Range(0, COUNT), "health.rollback_lr": Range(0, 1, above=True),
+    **{f"health.thresholds.{name}": or_null(NOT_NEGATIVE) for name in VERDICTS},
     "health.thresholds.nan": or_null(Range(0, 1, above=True)), "health.thresholds.diverging": or_null(POSITIVE),
-    **{f"health.thresholds.{name}": or_null(NOT_NEGATIVE) for name in (
-        "discriminator_wins", "generator_wins", "black", "mode_collapse", "ignores_text", "white_border")},
     "images": or_null(BUDGET), "epochs": or_null(BUDGET), "seed": SEED, "jobs": WIDTH,
 }  # fmt: skip
 

@@ -50,6 +50,8 @@ class Status:
     folder: str = ""  # the run folder's name when this was written: a copy of it has another one
     scores: dict[str, float] = field(default_factory=dict)  # the last on validation captions; the final ones when done
     data_fingerprint: str = ""
+    train_images: int = 0  # pictures of the training split
+    provenance: dict[str, Any] = field(default_factory=dict)  # of the last session: stackgan.provenance
     versions: dict[str, str] = field(default_factory=dict)
     verdicts: list[dict[str, Any]] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)  # {"images", "sentence"}: resumes, rollbacks, fall-backs

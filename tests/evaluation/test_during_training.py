@@ -4,8 +4,11 @@ import csv
 import json
 
 import pytest
+import torch
 
-from stackgan.evaluation.feature_networks import efflite0_path
+from stackgan.evaluation.feature_networks import EfficientNetLite0, efflite0_path
+from stackgan.evaluation.request import ScoreRequest
+from stackgan.evaluation.run_scores import score_run
 from stackgan.experiment import run
 from stackgan.training.bundle import load_bundle
 from stackgan.training.checkpoint import LAST, read_checkpoint
@@ -53,3 +56,27 @@ def test_validation_scores_and_the_final_one_are_recorded_with_their_protocol(fi
     for name, found in scores.items():
         metric, _, test = name.partition("/")
         assert found == pytest.approx(value[metric, test or "validation"])
+
+
+def test_evaluate_measures_the_same_again_by_the_same_protocol(finished):
+    before = json.loads((finished / "evaluation.json").read_text())
+    scored = score_run(finished, ScoreRequest(samples=12, splits=2, metrics=["is", "kid"], frames="off"))
+    of_training = {row["metric"]: row for row in before if row["captions"] == "test"}
+    assert {record.metric for record in scored.records} == set(of_training) == {"is_efflite0", "kid_efflite0"}
+    for record in scored.records:
+        row = of_training[record.metric]
+        for found in ("value", "std", "real"):
+            assert getattr(record, found) == pytest.approx(row[found], rel=1e-4, abs=1e-6)
+    assert len(json.loads((finished / "evaluation.json").read_text())) == len(before)  # each in the place of training's
+
+
+def test_scores_are_taken_in_full_float32_and_training_keeps_its_arithmetic(tiny, monkeypatch):
+    seen, plain = [], EfficientNetLite0.both
+
+    def both(self, images):
+        seen.append((torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32))
+        return plain(self, images)
+
+    monkeypatch.setattr(EfficientNetLite0, "both", both)
+    assert run(tiny("images=8"), []) == 0
+    assert set(seen) == {("highest", False)} and torch.get_float32_matmul_precision() == "high"

@@ -2,13 +2,15 @@
 
 import json
 import math
+from dataclasses import asdict
 
 import pytest
 
+from stackgan.config import PROJECT, Thresholds
 from stackgan.health.ledger import Ledger
-from stackgan.health.names import VERDICTS
 from stackgan.health.runaway import Runaway
-from stackgan.health.verdicts import RULES, remedy_words
+from stackgan.health.verdicts import RULES, VERDICTS, remedy_words
+from support import composed
 
 WORDS = remedy_words(2e-4, 2e-4, 1, 2.0, 32)
 
@@ -82,10 +84,26 @@ def test_a_ledger_goes_on_where_another_stopped():
 
 
 def test_every_verdict_has_words():
-    assert set(RULES) == set(VERDICTS)
     for rule in RULES.values():
         sentence = rule.sentence(0.123, 0.5, "Detail", WORDS)
         assert "0.123" in sentence and "0.5" in sentence and "People" in sentence and "{" not in sentence
+
+
+def test_configuration_and_documents_say_of_a_verdict_what_the_registry_says():
+    thresholds = asdict(composed().health.thresholds)
+    assert thresholds == asdict(Thresholds()) == {name: rule.threshold for name, rule in RULES.items()}
+    lines = (PROJECT / "docs/health.md").read_text().splitlines()
+    for name, rule in RULES.items():
+        (row,) = [line for line in lines if line.startswith(f"| `{name}` |")]
+        sign = {"above": ">=", "below": "<="}[rule.bad]
+        assert f"| {rule.meaning} |" in row and f"| {sign} {rule.threshold:g} |" in row
+
+
+def test_the_first_measurement_that_counts_is_no_longer_within_the_warm_up():
+    book = ledger(patience=1)
+    assert book.good_until(["mode_collapse"]) == 99 and book.measure("mode_collapse", 0.0, 99) is None
+    assert book.measure("mode_collapse", 0.0, 100).images == 100
+    assert book.good_until(["mode_collapse"]) == 99  # a checkpoint at 100 images holds what was found to be bad
 
 
 def rows(name, values):

@@ -191,7 +191,7 @@ def test_the_last_pictures_are_measured_whatever_the_cadence(tiny, tmp_path):
             return super().draw(sampler, device)
 
     log, probe = TrainingLog(8), Watched(inputs.store, inputs.table, captions=4, noises=2)
-    monitor = HealthMonitor(build_health_settings(config), log, probe, tmp_path, budget=24, reporter=Reporter())
+    monitor = HealthMonitor(build_health_settings(config, 24), log, probe, tmp_path, budget=24, reporter=Reporter())
     steps(config, 3, module=module, callbacks=[log, monitor])
     assert measured == [24]
 

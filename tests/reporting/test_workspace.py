@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from stackgan.config import PROJECT
-from stackgan.health.names import VERDICTS
+from stackgan.health.verdicts import VERDICTS
 from stackgan.run_directory import Status
 from stackgan.tracking.wandb_summary import run_summary
 from support import composed

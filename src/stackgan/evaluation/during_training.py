@@ -1,26 +1,26 @@
 """KID and Inception Score while a run goes on, the best generator by the objective, and the scores that the run is quoted by."""
 
-import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from torch import Tensor
 from torchmetrics.utilities import dim_zero_cat
 
 from stackgan.data.records import Split
 from stackgan.data.store import ImageStore
-from stackgan.data.views import real_images
+from stackgan.evaluation.arithmetic import full_float32
+from stackgan.evaluation.extraction import PictureReader, Workers, extract
 from stackgan.evaluation.feature_networks import FeatureNetwork
 from stackgan.evaluation.inception_score import SeededInceptionScore
-from stackgan.evaluation.kernel_distance import kernel_distance_of
 from stackgan.evaluation.record import ProtocolRecord, append_records
 from stackgan.evaluation.registry import by_name, find, way, whole_name
 from stackgan.evaluation.samples import caption_vectors, generated_pixels, share
-from stackgan.evaluation.scores import SUBSET_SIZE, SUBSETS
+from stackgan.evaluation.scores import Said, scores_of_training
+from stackgan.evaluation.subjects import RealPictures
+from stackgan.provenance import Provenance
 from stackgan.text.table import EmbeddingTable
 from stackgan.training.callbacks import Diverged, crossed, log_row
 from stackgan.training.gate import all_finite
@@ -45,8 +45,8 @@ class ScorePlan:
         return self.every is not None or self.final_samples is not None
 
 
-class PictureScores(SeededInceptionScore):
-    """The Inception Score, which keeps the pooled features of the same pass."""
+class SaidOfPictures(SeededInceptionScore):
+    """torchmetrics' Inception Score, which keeps the pooled features of the same pass and gathers both from all ranks."""
 
     inception: FeatureNetwork
     pooled: list[Tensor]
@@ -61,19 +61,9 @@ class PictureScores(SeededInceptionScore):
         self.pooled.append(pooled)
         self.features.append(logits)
 
-    def compute(self) -> tuple[Tensor, ...]:  # type: ignore[override]
-        """Mean and standard deviation over the splits, and the features [N, D] in the order of the pictures, of all ranks."""
-        return (*super().compute(), dim_zero_cat(self.pooled).cpu())
-
-
-@dataclass(frozen=True)
-class Real:
-    """The same of real pictures of a split."""
-
-    inception_score: float
-    pooled: Tensor  # [N, D]
-    halves_distance: float | None  # KID of one half to the other; None where there are too few for it
-    subset_size: int  # of KID, the same for the generated pictures
+    def compute(self) -> Said:  # type: ignore[override]
+        """In the order of the pictures, of all ranks."""
+        return Said(dim_zero_cat(self.pooled).cpu(), dim_zero_cat(self.features).cpu())
 
 
 class TrainingScores(pl.Callback):
@@ -85,6 +75,7 @@ class TrainingScores(pl.Callback):
     Args:
         run: folder of the run, whose evaluation.json gets a record of each score.
         network: whose features are read; None where the plan has no score to take.
+        cache: the data set's, which keeps what the network says of real pictures for every later run.
         keep_best: saves the generator as it is now; called by the first rank at each new best.
 
     Attributes:
@@ -99,11 +90,12 @@ class TrainingScores(pl.Callback):
         table: EmbeddingTable,
         network: FeatureNetwork | None,
         plan: ScorePlan,
+        cache: Path,
         keep_best: Callable[[], None] = lambda: None,
     ) -> None:
         self.run, self.store, self.table, self.network, self.plan = run, store, table, network, plan
-        self.keep_best = keep_best
-        self._real: dict[tuple[Split, int], Real] = {}
+        self.cache, self.keep_best = cache, keep_best
+        self._real: dict[Split, Said] = {}
         self.latest: dict[str, float] = {}
         self.final: list[ProtocolRecord] | None = None
 
@@ -130,27 +122,18 @@ class TrainingScores(pl.Callback):
         return [*self.score(trainer, module, "validation", count), *self.score(trainer, module, "test", count)]
 
     def score(self, trainer: pl.Trainer, module: TextToImageGAN, split: Split, count: int) -> list[ProtocolRecord]:
-        """Measure, log and record: the Inception Score, then KID where there are real pictures enough."""
+        """Measure, log and record: the Inception Score, and KID where there are real pictures enough."""
         plan, device, network = self.plan, module.device, self._network
-        with module.clock.paused():
+        with module.clock.paused(), full_float32():
             network.to(device)
-            indices = share(count, trainer.global_rank, trainer.world_size)
-            text = caption_vectors(self.store, self.table, split, count)
-            fakes = generated_pixels(module.sampler(), text, plan.seed, indices, plan.batch_size, device)
-            mean, std, pooled = self._measure(fakes, plan.splits, device)
-            real = self._real_scores(trainer, split, count, module)
-            records = [
-                ProtocolRecord(
-                    value=value, std=spread, real=beside, splits=splits, details=details, metric=metric,
-                    network=network.name, weights=network.weights, resize=network.resize, samples=count,
-                    real_samples=len(real.pooled), seed=plan.seed, captions=split, generator="ema",
-                    images=module.images_seen, image_size=module.sampler().image_size, data=self.store.fingerprint,
-                )
-                for metric, value, spread, beside, splits, details in (
-                    (network.metric, mean, std, real.inception_score, plan.splits, {}),
-                    *self._kernel_distance(pooled, real),
-                )
-            ]  # fmt: skip
+            fake = self._said(trainer, module, split, count)
+            protocol: dict[str, Any] = {
+                "network": network.name, "weights": network.weights, "resize": network.resize, "samples": count, "seed": plan.seed,
+                "captions": split, "generator": "ema", "images": module.images_seen, "image_size": module.sampler().image_size,
+                "data": self.store.fingerprint, "provenance": Provenance.here(device, ranks=trainer.world_size).record(),
+            }  # fmt: skip
+            found = scores_of_training(fake, self._said_of_real(split, module), network.suffix, plan.splits, plan.seed)
+            records = [ProtocolRecord(**asdict(score), **protocol) for score in found]
             log_row(trainer, logged(records, split), module.images_seen)
             if trainer.is_global_zero:
                 append_records(self.run, records)
@@ -161,21 +144,27 @@ class TrainingScores(pl.Callback):
         assert self.network is not None, "a plan with scores comes with a network"
         return self.network
 
-    def _measure(self, images: Iterable[Tensor], splits: int, device: torch.device) -> tuple[float, float, Tensor]:
-        metric = PictureScores(self._network, splits, self.plan.seed).to(device)
-        for batch in images:
-            metric.update(batch.to(device))
-        mean, std, pooled = metric.compute()
-        return float(mean), float(std), pooled
+    def _said(self, trainer: pl.Trainer, module: TextToImageGAN, split: Split, count: int) -> Said:
+        """What the network says of the generator's pictures, each rank having drawn its share."""
+        plan, device = self.plan, module.device
+        metric = SaidOfPictures(self._network, plan.splits, plan.seed).to(device)
+        indices = share(count, trainer.global_rank, trainer.world_size)
+        text = caption_vectors(self.store, self.table, split, count)
+        for images in generated_pixels(module.sampler(), text, plan.seed, indices, plan.batch_size, device):
+            metric.update(images)
+        return metric.compute()
 
-    def _kernel_distance(
-        self, pooled: Tensor, real: Real
-    ) -> list[tuple[str, float, float, float, int, dict[str, float]]]:
-        if real.halves_distance is None:
-            return []
-        value, std = kernel_distance_of(real.pooled, pooled, self.plan.seed, SUBSETS, real.subset_size)
-        details = {"subset_size": float(real.subset_size)}
-        return [(f"kid{self._network.suffix}", value, std, real.halves_distance, SUBSETS, details)]
+    def _said_of_real(self, split: Split, module: TextToImageGAN) -> Said:
+        """The same of all real pictures of the split; the first of several ranks, or of several runs, reads them for the others."""
+        if split not in self._real:
+            rows, source = self.store.indices(split), self.store.source
+            subject = RealPictures(self.store, rows, module.sampler().image_size, f"{source}-{split}")
+            reader, workers = PictureReader(self._network), Workers(batch_size=self.plan.batch_size)
+            kept = extract(
+                subject, reader, self.cache, workers, f"reading {split} pictures", keep=True, device=module.device
+            )
+            self._real[split] = Said(kept.read("features"), kept.read("logits"))
+        return self._real[split]
 
     def _choose(self, trainer: pl.Trainer, module: TextToImageGAN, records: list[ProtocolRecord]) -> None:
         """Keep the generator if no earlier one was better by the objective. Checkpoints carry what was best so far."""
@@ -187,22 +176,6 @@ class TrainingScores(pl.Callback):
             module.extra["best"] = {"metric": metric, "value": value, "images": module.images_seen}
             if trainer.is_global_zero:
                 self.keep_best()
-
-    def _real_scores(self, trainer: pl.Trainer, split: Split, count: int, module: TextToImageGAN) -> Real:
-        """Of as many real pictures of the split as there are, up to `count`; measured once."""
-        if (split, count) not in self._real:
-            size, plan = module.sampler().image_size, self.plan
-            number = min(count, len(self.store.indices(split)))
-            chunk = max(1, min(plan.batch_size, number // trainer.world_size))  # at least one for every rank
-            chunks = share(math.ceil(number / chunk), trainer.global_rank, trainer.world_size)
-            images = real_images(self.store, split, size, chunk=chunk, limit=number)
-            mine = islice(images, chunks.start, chunks.stop)
-            value, _, pooled = self._measure(mine, min(plan.splits, number), module.device)
-            halves = pooled[::2], pooled[1::2]
-            subset = min(SUBSET_SIZE, count, len(halves[1]))
-            distance = kernel_distance_of(*halves, plan.seed, SUBSETS, subset)[0] if subset > 1 else None
-            self._real[split, count] = Real(value, pooled, distance, subset)
-        return self._real[split, count]
 
 
 def logged(records: list[ProtocolRecord], split: Split) -> dict[str, float]:

@@ -19,6 +19,7 @@ from torch import multiprocessing as mp
 
 from stackgan.data.files import exclusive
 from stackgan.errors import UserError
+from stackgan.evaluation.arithmetic import full_float32
 from stackgan.evaluation.clip_score import ClipScorer
 from stackgan.evaluation.feature_networks import FeatureNetwork
 from stackgan.evaluation.feature_store import FeatureStore, content_key
@@ -106,12 +107,18 @@ class Workers:
 
 
 def extract(
-    subject: Subject, reader: Reader, cache: Path, workers: Workers, title: str, keep: bool = False
+    subject: Subject,
+    reader: Reader,
+    cache: Path,
+    workers: Workers,
+    title: str,
+    keep: bool = False,
+    device: torch.device | None = None,
 ) -> FeatureStore:
     """Everything the reader says of all pictures of the subject, from the cache or newly read.
 
-    `keep`: several processes may want it (real pictures): the second waits for the first one's work.
-    Raises UserError for a picture that cannot be read.
+    `keep`: several processes may want it (real pictures): the second waits for the first one's work. `device`: of one worker; None: the
+    first GPU, or the CPU. Raises UserError for a picture that cannot be read.
     """
     key = content_key({"subject": subject.identity(), "reader": reader.identity()})
     store = FeatureStore(cache / "features" / f"{subject.name}-{key}", subject.count)
@@ -121,7 +128,7 @@ def extract(
             left = sum(len(store.pictures(chunk)) for chunk in missing)
             with progress_bar(subject.count, "img", title, initial=subject.count - left) as bar:
                 if workers.devices == 1:
-                    fill(store, subject, reader, missing, workers.batch_size, device_of(0), bar.update)
+                    fill(store, subject, reader, missing, workers.batch_size, device or device_of(0), bar.update)
                 else:
                     _fill_together(store, subject, reader, missing, workers, bar.update)
     return store
@@ -144,8 +151,7 @@ def fill(
 ) -> None:
     """Read the given chunks one after the other; `advance(n)` is called with pictures done."""
     reader = reader.to(device)
-    # TensorFloat-32 would make the features of a GPU differ from the CPU's in the fourth digit
-    with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+    with full_float32():
         for chunk in chunks:
             parent = parent_process()
             if parent is not None and not parent.is_alive():

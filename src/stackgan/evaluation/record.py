@@ -15,7 +15,7 @@ from stackgan.run_directory import write_atomically
 RECORDS = "evaluation.json"
 
 # What was found; all other fields say how, and two records that agree in those are two measurements of one thing.
-FOUND = ("value", "std", "real", "real_train", "shuffled", "low", "high", "details")
+FOUND = ("value", "std", "real", "real_train", "shuffled", "low", "high", "details", "provenance")
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ class ProtocolRecord:
     image_size: int = 0  # side of the pictures in pixels; 0: not recorded
     data: str = ""  # fingerprint of the data set; "": not recorded
     subject: str = ""  # name of the folder of pictures; "": the run's generator
+    provenance: dict[str, Any] = field(default_factory=dict)  # of the measurement: stackgan.provenance
 
 
 def append_records(folder: Path, records: Iterable[ProtocolRecord]) -> None:

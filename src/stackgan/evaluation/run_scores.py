@@ -13,6 +13,7 @@ from stackgan.data.files import exclusive
 from stackgan.errors import UserError
 from stackgan.evaluation import attribute_scores, diversity_scores
 from stackgan.evaluation.captions import Captions, folder_captions, same_caption, split_captions
+from stackgan.evaluation.extraction import device_of
 from stackgan.evaluation.feature_store import FeatureStore
 from stackgan.evaluation.frame import frame_report
 from stackgan.evaluation.lpips_diversity import Lpips
@@ -23,6 +24,7 @@ from stackgan.evaluation.scores import Score
 from stackgan.evaluation.subjects import GeneratedPictures, Subject, find_pictures
 from stackgan.evaluation.weights import chosen_bundle
 from stackgan.inputs import prepare_inputs
+from stackgan.provenance import Provenance
 from stackgan.run_directory import Status, read_status
 from stackgan.text.encoders import ENCODERS, build_encoder
 from stackgan.text.precision import same_encoder
@@ -139,6 +141,7 @@ class _Evaluation:
             "seed": panel.request.seed,
             "image_size": panel.image_size,
             "data": panel.inputs.store.fingerprint,
+            "provenance": Provenance.here(device_of(0), ranks=panel.request.devices).record(),
             **how,
         }
 

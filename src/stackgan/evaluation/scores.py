@@ -14,6 +14,7 @@ from stackgan.evaluation.bootstrap import bootstrap_interval
 from stackgan.evaluation.clip_score import clip_scores
 from stackgan.evaluation.frechet_distance import frechet_distance
 from stackgan.evaluation.inception_score import inception_score_of
+from stackgan.evaluation.kernel_distance import kernel_distance_of
 from stackgan.evaluation.nearest_neighbours import nearest_distances
 from stackgan.evaluation.pair_scores import pair_scores
 
@@ -79,7 +80,7 @@ def distribution_scores(
     """
     test, train = anchors.test, anchors.train.spread(len(fake))
     measures: dict[tuple[str, ...], Callable[[], list[Score]]] = {
-        ("is",): lambda: [_inception(fake, test.spread(len(fake)), train, suffix, splits, seed)],
+        ("is",): lambda: [_inception(fake, test.spread(len(fake)), suffix, splits, seed, train)],
         ("fid",): lambda: [_frechet(fake, test, train, suffix)],
         ("kid", "precision", "recall"): lambda: [
             score for score in _pairs(fake, test, train, suffix, seed) if score.metric.removesuffix(suffix) in wanted
@@ -94,9 +95,29 @@ def _halves(said: Said) -> tuple[Said, Said]:
     return said.rows(slice(0, None, 2)), said.rows(slice(1, None, 2))
 
 
-def _inception(fake: Said, test: Said, train: Said, suffix: str, splits: int, seed: int) -> Score:
+def scores_of_training(fake: Said, real: Said, suffix: str, splits: int, seed: int) -> list[Score]:
+    """What a run measures of itself: the same Inception Score and KID, this one where there are real pictures enough.
+
+    Args:
+        real: pictures of the split whose captions are drawn.
+    """
+    found = [_inception(fake, real.spread(len(fake)), suffix, splits, seed)]
+    first, second = _halves(real)
+    size = min(SUBSET_SIZE, len(second), len(fake))
+    if size > 1:
+        (value, std), (halves, _) = (
+            kernel_distance_of(a.features, b.features, seed, SUBSETS, size) for a, b in ((real, fake), (first, second))
+        )
+        found.append(_kernel(value, std, len(real), halves, suffix, size))
+    return found
+
+
+def _inception(fake: Said, test: Said, suffix: str, splits: int, seed: int, train: Said | None = None) -> Score:
     mean, std = inception_score_of(fake.logits, splits, seed)
-    real, real_train = (inception_score_of(said.logits, min(splits, len(said)), seed)[0] for said in (test, train))
+    real, real_train = (
+        None if said is None else inception_score_of(said.logits, min(splits, len(said)), seed)[0]
+        for said in (test, train)
+    )
     return Score(f"is{suffix}", mean, len(test), std, splits, real, real_train)
 
 
@@ -114,20 +135,23 @@ def _frechet(fake: Said, test: Said, train: Said, suffix: str) -> Score:
 def _pairs(fake: Said, test: Said, train: Said, suffix: str, seed: int) -> list[Score]:
     """KID, precision and recall."""
     first, second = _halves(test)
-    size = min(SUBSET_SIZE, len(second), len(fake), len(train))
+    size = min(SUBSET_SIZE, len(second), len(fake))
     value, real, real_train = (
-        pair_scores(a.features, b.features, seed, SUBSETS, size, NEIGHBOURS)
+        pair_scores(a.features, b.features, seed, SUBSETS, min(size, len(b)), NEIGHBOURS)
         for a, b in ((test, fake), (first, second), (test, train))
     )
-    kid = Score(
-        f"kid{suffix}", value.kid, len(test), value.kid_std, SUBSETS, real.kid, real_train.kid,
-        details={"subset_size": float(size)},
-    )  # fmt: skip
     return [
-        kid,
+        _kernel(value.kid, value.kid_std, len(test), real.kid, suffix, size, real_train.kid),
         Score(f"precision{suffix}", value.precision, len(test), real=real.precision, real_train=real_train.precision),
         Score(f"recall{suffix}", value.recall, len(test), real=real.recall, real_train=real_train.recall),
     ]
+
+
+def _kernel(
+    value: float, std: float, real_samples: int, real: float, suffix: str, size: int, real_train: float | None = None
+) -> Score:
+    details = {"subset_size": float(size)}
+    return Score(f"kid{suffix}", value, real_samples, std, SUBSETS, real, real_train, details=details)
 
 
 def nearest_train(features: Tensor, anchors: Anchors, suffix: str, seed: int) -> Score:

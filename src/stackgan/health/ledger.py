@@ -61,7 +61,7 @@ class Ledger:
 
     def good_until(self, names: Iterable[str]) -> int:
         """Images up to which the last good measurements of all `names` reach; a warm-up counts as good."""
-        return min(self._good.get(name, self.warm_up if RULES[name].patient else 0) for name in names)
+        return min(self._good.get(name, max(0, self.warm_up - 1) if RULES[name].patient else 0) for name in names)
 
     def records(self) -> list[dict[str, Any]]:
         """The verdicts as plain values, in the order they were given."""

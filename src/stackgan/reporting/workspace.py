@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from stackgan.errors import UserError
 from stackgan.evaluation.registry import way
-from stackgan.health.names import VERDICTS
+from stackgan.health.verdicts import VERDICTS
 
 if TYPE_CHECKING:
     from wandb_workspaces.workspaces import Section, Workspace

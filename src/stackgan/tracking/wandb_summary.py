@@ -42,7 +42,7 @@ def loss_label(loss: Loss) -> str:
 
 
 def run_summary(config: Config, status: Status) -> dict[str, Value]:
-    """The flat summary: `choice/*`, `status/*`, `score/*`, and `verdict/<name>`: images at which it first fired."""
+    """The flat summary: `choice/*`, `status/*`, `provenance/*`, `score/*`, and `verdict/<name>`: images at which it first fired."""
     return {
         **{f"choice/{name}": value for name, value in choices(config).items()},
         "status/state": status.state,
@@ -50,6 +50,8 @@ def run_summary(config: Config, status: Status) -> dict[str, Value]:
         "status/verdicts": ", ".join(verdict["name"] for verdict in status.verdicts) or "none",
         "status/images": status.images,
         "status/hours": status.seconds / 3600,
+        "status/train_images": status.train_images,
+        **{f"provenance/{name}": value for name, value in status.provenance.items() if value is not None},
         **{f"score/{metric}": value for metric, value in status.scores.items()},
         **{f"verdict/{verdict['name']}": verdict["images"] for verdict in status.verdicts},
     }

@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +28,17 @@ class TextEncoderId:
 
 @dataclass(frozen=True)
 class GeneratorBundle:
-    """A `TextToImage` with what is needed to use it: `generator/weights.safetensors` + `generator/generator.json`."""
+    """A `TextToImage` with what is needed to use it: `generator/weights.safetensors` + `generator/generator.json`.
+
+    Attributes:
+        origin: all that it came from: the settings that act, what it stands on, data, code, device.
+    """
 
     sampler: TextToImage
     text: TextEncoderId
     signature: str = ""
     images: int = 0
+    origin: dict[str, Any] = field(default_factory=dict)
 
     def save(self, folder: Path) -> None:
         """Write the bundle's folder as a whole: a reader finds the old one or the new one."""
@@ -52,6 +57,7 @@ class GeneratorBundle:
             "image_size": self.sampler.image_size,
             "signature": self.signature,
             "images": self.images,
+            "origin": self.origin,
         }
         (temporary / "generator.json").write_text(json.dumps(about, indent=1) + "\n")
         if folder.exists():
@@ -73,7 +79,7 @@ def load_bundle(folder: Path, device: torch.device | str = "cpu") -> GeneratorBu
         text = TextEncoderId(**about["text"])
         sampler = TextToImage(one, two, TextWhitener(text.dim, about["text_components"]))
         sampler.load_state_dict(load_file(folder / "weights.safetensors"))
-        bundle = GeneratorBundle(sampler, text, about["signature"], about["images"])
+        bundle = GeneratorBundle(sampler, text, about["signature"], about["images"], about.get("origin", {}))
     except FileNotFoundError as error:
         raise UserError(f"{folder} is no generator bundle: {Path(error.filename or '').name} is missing.") from error
     except (ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:

@@ -5,9 +5,10 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from stackgan.cadence import warm_up_images
 from stackgan.cli.spelling import shown
 from stackgan.reporting.page.collect import RunRecord, Verdict
-from stackgan.reporting.page.files import number, text, whole
+from stackgan.reporting.page.files import number, text
 from stackgan.reporting.page.words import BROKEN, VERDICT_MEANINGS
 
 
@@ -137,7 +138,7 @@ def without_verdict(run: RunRecord) -> str:
     measured = any(key.startswith("health/") for row in run.rows for key in row)
     if text(run.config.get("health.policy")) == "off" or not measured:  # a skipped update is seen in any case
         return "health was not measured"
-    warm_up = whole(run.config.get("health.warm_up"))
+    warm_up = warm_up_images(number(run.config.get("health.warm_up")) or 0.0, run.budget)
     if run.images <= warm_up:
         return f"too short to judge: verdicts count after {warm_up:,} images"
     return "nothing seen to go wrong"

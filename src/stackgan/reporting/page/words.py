@@ -1,5 +1,7 @@
 """What states, verdicts and columns mean, in a sentence each: the page explains itself."""
 
+from stackgan.health.verdicts import RULES
+
 STATE_MEANINGS = {
     "running": "Being trained now.",
     "done": "Trained to its budget and scored.",
@@ -16,16 +18,7 @@ STATE_SIGNS = {
     "running": "▸", "done": "✓", "diverged": "✕", "collapsed": "✕", "preempted": "‖", "interrupted": "‖",
     "skipped": "-", "failed": "!", "waiting": "○", "unknown": "?",
 }  # fmt: skip
-VERDICT_MEANINGS = {
-    "nan": "a loss, gradient or weight stopped being a finite number",
-    "diverging": "the loss or the gradient norm is running away",
-    "black": "the pictures are black, or all of one colour",
-    "mode_collapse": "different noise gives nearly the same picture",
-    "ignores_text": "the pictures hardly change with the caption",
-    "discriminator_wins": "the discriminator tells every fake apart, so the generator learns nothing from it",
-    "generator_wins": "the discriminator cannot tell fakes apart, so its judgement teaches nothing",
-    "white_border": "the pictures have a uniform frame that real ones do not have",
-}
+VERDICT_MEANINGS = {rule.name: rule.meaning for rule in RULES.values()}
 BROKEN = ("diverged", "collapsed", "failed", "interrupted", "preempted")  # states of a run that ended before its budget
 
 SECTIONS = {  # prefix of a column of metrics.csv: heading of its charts
