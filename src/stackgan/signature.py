@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -69,16 +70,26 @@ def run_name(config: Config, overrides: Sequence[str], conf: Path = PROJECT / "c
 
     `overrides` are the command-line choices; one that contradicts the variant shows: `bn_adam,loss=wgan`.
     """
-    chosen = _defaults(conf / "config.yaml")
-    if config.variant:
-        chosen |= _defaults(conf / "variant" / f"{config.variant}.yaml")
-    parts = [config.variant] if config.variant else []
+    return folder_name(name_parts(config.variant, overrides, conf))
+
+
+def name_parts(variant: str | None, overrides: Sequence[str], conf: Path = PROJECT / "conf") -> list[str]:
+    """What a run's name says, choice by choice: the variant, and the overrides that differ from it or from the defaults."""
+    chosen = dict(_defaults(conf / "config.yaml"))
+    if variant:
+        chosen |= _defaults(conf / "variant" / f"{variant}.yaml")
+    parts = [variant] if variant else []
     for override in sorted(overrides, key=lambda text: "." in text.partition("=")[0]):  # choices first: they say most
         key, _, value = shown(override).partition("=")
         if key == "start_from":
             value = Path(value).name
         if _shows(key) and chosen.get(key) != value:
             parts.append(f"{key}={value}")
+    return parts
+
+
+def folder_name(parts: Sequence[str]) -> str:
+    """The parts of a name as a folder can be called: cut where they are many."""
     name = ",".join(parts) or "base"
     return "".join(c if c.isalnum() or c in "=,._-" else "_" for c in name)[:120]
 
@@ -92,6 +103,7 @@ def _shows(key: str) -> bool:
     return group in GROUPS and rest.rpartition(".")[2] not in (*PLACES, "images", "epochs")
 
 
+@cache
 def _defaults(path: Path) -> dict[str, str]:
     """The choices of a YAML file's defaults list."""
     entries = yaml.safe_load(path.read_text()).get("defaults", [])

@@ -1,6 +1,6 @@
 """The scores of a study or of one run as Markdown and CSV. Every number comes from a record of evaluation.json.
 
-A row is a run, a column one metric by one protocol: scores made in different ways never share a column.
+The Markdown is the leaderboard of the study page, for the runs that have records; the CSV is long, a row a score.
 """
 
 import csv
@@ -12,7 +12,7 @@ from stackgan.data.files import replacing
 from stackgan.errors import UserError
 from stackgan.reporting.page.collect import RunRecord, read_study
 from stackgan.reporting.page.compare import Column, Group, Protocol, groups
-from stackgan.reporting.page.markdown import plain, protocols, score, table
+from stackgan.reporting.page.markdown import board, plain, protocols, shared
 from stackgan.run_directory import write_atomically
 
 FOUND = ("value", "std", "low", "high", "real", "real_train", "shuffled")
@@ -30,7 +30,7 @@ def write_table(folder: Path, alone: bool = False) -> tuple[str, Path, Path]:
     if not runs:
         raise UserError(f"{folder} holds no readable evaluation.json; run python src/evaluate.py first.")
     compared = [group for group in map(_recorded, groups(runs)) if group.columns]
-    text = "\n\n".join(part for group in compared for part in _section(group)) + "\n"
+    text = "\n\n".join([*shared(study), *(part for group in compared for part in _section(group))]) + "\n"
     markdown, comma = folder / "table.md", folder / "table.csv"
     write_atomically(markdown, text)
     with replacing(comma) as temporary:
@@ -45,13 +45,7 @@ def _recorded(group: Group) -> Group:
 
 
 def _section(group: Group) -> list[str]:
-    numbered = [f"{column.protocol.metric} [{i}]" for i, column in enumerate(group.columns, 1)]
-    rows = [[*_names(run), *(score(column, run) for column in group.columns)] for run in group.runs]
-    return [
-        f"## {plain(group.title)}",
-        table(["setting", "seed", "state", *map(plain, numbered)], rows),
-        *protocols(group),
-    ]
+    return [f"## {plain(group.title)}", board(group), *protocols(group)]
 
 
 def _names(run: RunRecord) -> list[str]:

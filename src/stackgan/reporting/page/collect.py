@@ -1,6 +1,5 @@
 """A study's folder as plain records: its jobs and runs, whatever state they are in."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -8,8 +7,8 @@ from typing import Any
 
 from stackgan.evaluation.record import ProtocolRecord
 from stackgan.reporting.page.files import FolderReader, mapping, number, sequence, text, whole
+from stackgan.reporting.page.labels import label, setting_parts, shared_parts
 from stackgan.run_directory import is_running
-from stackgan.signature import GROUPS
 
 RUN_FILES = ("status.json", "config.yaml", "metrics.csv")
 STATES = (
@@ -54,6 +53,7 @@ class RunRecord:
     signature: str = ""
     fingerprint: str = ""  # of the data
     versions: dict[str, str] = field(default_factory=dict)
+    provenance: dict[str, str] = field(default_factory=dict)  # of the last session
     verdicts: list[Verdict] = field(default_factory=list)
     events: list[str] = field(default_factory=list)
     scores: dict[str, float] = field(default_factory=dict)  # as the status quotes them, without protocol
@@ -63,7 +63,8 @@ class RunRecord:
     rows: list[dict[str, float]] = field(default_factory=list)  # of metrics.csv
     samples: list[Sample] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
-    label: str = ""  # the setting: the name without stage, seed and signature
+    parts: list[str] = field(default_factory=list)  # of the setting: the name's choices without stage and seed
+    label: str = ""  # the setting by what differs in the study
 
     @property
     def stage(self) -> str:
@@ -88,6 +89,7 @@ class Study:
     name: str
     command: list[str]
     runs: list[RunRecord]
+    shared: list[str]  # choices in the names of all runs, which their labels leave out
     problems: list[str]
 
 
@@ -99,11 +101,15 @@ def read_study(folder: Path) -> Study:
     runs = [_guarded(folder, job) for job in jobs]
     named = {run.folder for run in runs}
     runs += [_guarded(folder, {"folder": path.name}) for path in run_folders(folder) if path not in named]
+    shared = shared_parts([run.parts for run in runs])
+    for run in runs:
+        run.label = label(run.parts, shared)
+        run.name = run.name or run.label
     _name_apart(runs)
     command = [text(part) for part in sequence(about.get("command"))]
     command = ["python", *command] if command else []  # study.json has the arguments alone, the script first
     name = text(about.get("name")) or folder.resolve().name
-    return Study(folder, name, command, runs, reader.problems)
+    return Study(folder, name, command, runs, shared, reader.problems)
 
 
 def run_folders(folder: Path) -> Iterator[Path]:
@@ -123,7 +129,7 @@ def _guarded(study: Path, job: dict[str, Any]) -> RunRecord:
         return _read_run(study, job)
     except Exception as error:
         name = text(job.get("folder")) or "a job"
-        return RunRecord(name, label=name, problems=[f"could not be read ({type(error).__name__}: {error})."])
+        return RunRecord(name, parts=[name], problems=[f"could not be read ({type(error).__name__}: {error})."])
 
 
 def _read_run(study: Path, job: dict[str, Any]) -> RunRecord:
@@ -146,8 +152,8 @@ def _read_run(study: Path, job: dict[str, Any]) -> RunRecord:
         _take_status(run, {}, job, False)
         if name and run.state not in ("waiting", "running", "skipped"):
             run.problems.append(f"Its folder {name} is not there.")
-    run.label = _label(run)
-    run.name = run.name or run.label
+    variant = text(run.config.get("variant")) or _choice(run.overrides, "variant")
+    run.parts = setting_parts(run.name, variant, run.overrides)
     return run
 
 
@@ -164,6 +170,7 @@ def _take_status(run: RunRecord, status: dict[str, Any], job: dict[str, Any], al
     run.images_per_second = number(both.get("images_per_second")) or 0.0
     run.signature, run.fingerprint = text(both.get("signature")), text(both.get("data_fingerprint"))
     run.versions = {key: text(value) for key, value in mapping(both.get("versions")).items()}
+    run.provenance = {key: _said(value) for key, value in mapping(both.get("provenance")).items() if _said(value)}
     run.verdicts = [_verdict(entry) for entry in sequence(both.get("verdicts"))]
     run.events = [_event(entry) for entry in sequence(both.get("events"))]
     scores = {key: number(value) for key, value in mapping(both.get("scores")).items()}
@@ -182,6 +189,10 @@ def _take_status(run: RunRecord, status: dict[str, Any], job: dict[str, Any], al
             speeds = [row["images_per_second"] for row in run.rows if number(row.get("images_per_second"))]
             run.images_per_second = speeds[-1] if speeds else 0.0
     run.budget = run.budget or whole(run.config.get("images"))
+
+
+def _said(value: Any) -> str:
+    return text(value).lower() if isinstance(value, bool) else text(value)
 
 
 def _verdict(entry: Any) -> Verdict:
@@ -236,17 +247,6 @@ def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]
 def _choice(overrides: list[str], key: str) -> str:
     values = [value for name, _, value in (o.partition("=") for o in overrides) if name == key]
     return values[-1] if values else ""
-
-
-def _label(run: RunRecord) -> str:
-    """The folder's name without signature, stage and seed: what the runs of one setting share; a job without one, its choices."""
-    if not run.name:
-        variant = _choice(run.overrides, "variant")
-        others = [o for o in run.overrides if o.partition("=")[0].partition(".")[0] in set(GROUPS) - {"stage"}]
-        return ",".join([variant, *others] if variant else others) or "base"
-    name = re.sub(r"-[0-9a-f]{8}$", "", run.name)
-    parts = [part for part in name.split(",") if part.partition("=")[0] not in ("stage", "seed")]
-    return ",".join(parts) or "base"
 
 
 def _name_apart(runs: list[RunRecord]) -> None:

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from stackgan.config import Evaluation
 from stackgan.evaluation.record import ProtocolRecord
-from stackgan.evaluation.registry import way
+from stackgan.evaluation.registry import KINDS, find, kind_of, way
 from stackgan.identity import BOOKKEEPING, BOOKKEEPING_KEYS
 from stackgan.reporting.page.collect import RunRecord
 from stackgan.reporting.page.files import number, text, whole
@@ -70,11 +71,17 @@ class Protocol:
         )  # fmt: skip
 
     @property
+    def parts(self) -> str:
+        """What the score's own deviation is over."""
+        kind = kind_of(self.metric)
+        return "splits" if kind and kind.name == "is" else "subsets"
+
+    @property
     def short(self) -> str:
         """What tells most of the columns of one metric apart."""
         if not self.recorded:
             return "protocol not recorded"
-        splits = f", {self.splits} splits" if self.splits > 1 else ""
+        splits = f", {self.splits} {self.parts}" if self.splits > 1 else ""
         frames = ", frames cropped" if self.frames == "cropped" else ""
         return f"{self.captions}, {self.samples:,} pictures{splits}{frames}"
 
@@ -83,7 +90,7 @@ class Protocol:
         """Everything that must be equal for two values to be compared."""
         if not self.recorded:
             return "as the run's status quotes it; how it was measured is not in evaluation.json"
-        parts = f"{self.splits} splits or subsets, " if self.splits > 1 else ""
+        parts = f"{self.splits} {self.parts}, " if self.splits > 1 else ""
         return (
             f"{self.network} (weights {self.weights or 'not recorded'}), {self.samples:,} pictures of {self.captions} captions, "
             f"{self.real_samples:,} real pictures, {parts}seed {self.seed}, resize {self.resize}, "
@@ -162,16 +169,24 @@ class Group:
         return ", ".join(part for part in parts if part)
 
     @property
+    def objective(self) -> Column | None:
+        """The scores that runs are compared by: those of one protocol, on validation captions."""
+        wanted = objective_of(self.runs)
+        return next((column for column in self.columns if _is_objective(column.protocol, wanted)), None)
+
+    @property
     def seeds(self) -> list[SeedRow]:
         """A row for each setting, if any has more than one seed."""
-        settings: dict[tuple[str, Any], list[RunRecord]] = {}
-        for run in self.runs:
-            settings.setdefault((run.label, setting(run)), []).append(run)
-        if all(len(runs) < 2 for runs in settings.values()):
+        each = settings(self.runs)
+        if all(len(runs) < 2 for runs in each):
             return []
         return [
-            SeedRow(label, dict(Counter(run.state for run in runs)), [_mean(column, runs) for column in self.columns])
-            for (label, _), runs in settings.items()
+            SeedRow(
+                runs[0].label,
+                dict(Counter(run.state for run in runs)),
+                [_mean(column, runs) for column in self.columns],
+            )
+            for runs in each
         ]
 
 
@@ -192,6 +207,33 @@ def setting(run: RunRecord) -> frozenset[tuple[str, str]]:
     return frozenset((key, text(value)) for key, value in run.config.items() if not _among(key, NOT_A_SETTING))
 
 
+def settings(runs: Sequence[RunRecord]) -> list[list[RunRecord]]:
+    """The runs of each setting, its seeds. One that has not begun goes with those of its label."""
+    found: dict[tuple[str, Any], list[RunRecord]] = {}
+    for run in (run for run in runs if run.config):
+        found.setdefault((run.label, setting(run)), []).append(run)
+    first: dict[str, tuple[str, Any]] = {}
+    for place in found:
+        first.setdefault(place[0], place)
+    for run in (run for run in runs if not run.config):
+        found.setdefault(first.get(run.label, (run.label, None)), []).append(run)
+    order = {id(run): i for i, run in enumerate(runs)}
+    each = [sorted(some, key=lambda run: order[id(run)]) for some in found.values()]
+    return sorted(each, key=lambda some: order[id(some[0])])
+
+
+def objective_of(runs: Sequence[RunRecord]) -> str:
+    """The score that most of the configurations name as their objective."""
+    named = Counter(text(run.config.get("evaluation.objective")) for run in runs)
+    del named[""]
+    return named.most_common(1)[0][0] if named else Evaluation.objective
+
+
+def _is_objective(protocol: Protocol, objective: str) -> bool:
+    usual = protocol.recorded and protocol.captions == "validation" and protocol.frames != "cropped"
+    return usual and find({protocol.metric: 0.0}, objective) is not None
+
+
 def groups(runs: Sequence[RunRecord]) -> list[Group]:
     """The runs in groups that may be compared, Stage I first. A run that has not begun stands with the others of its stage."""
     usual: dict[str, Counter[str]] = {}
@@ -208,7 +250,7 @@ def groups(runs: Sequence[RunRecord]) -> list[Group]:
 
 
 def columns(runs: Sequence[RunRecord]) -> list[Column]:
-    """One column a protocol: the latest score of each run. Test captions first, validation captions last."""
+    """One column a protocol: the latest score of each run. The objective first, then test captions, the Inception Score last."""
     found: dict[Protocol, Column] = {}
     for run in runs:
         for record in run.records:
@@ -222,9 +264,18 @@ def columns(runs: Sequence[RunRecord]) -> list[Column]:
             if metric.partition("/")[0] not in measured:
                 protocol = Protocol(metric, recorded=False)
                 found.setdefault(protocol, Column(protocol)).scores[run.key] = Score(value, None, None, run.images)
-    return sorted(
-        found.values(), key=lambda column: (column.protocol.captions == "validation", not column.protocol.recorded)
-    )
+    objective, ended = objective_of(runs), {run.key for run in runs if run.state == "done"}
+    return sorted(found.values(), key=lambda column: _rank(column, objective, ended))
+
+
+def _rank(column: Column, objective: str, ended: set[str]) -> tuple[Any, ...]:
+    """Where a column stands. Of several protocols of the objective the one that most runs were measured by at their end comes first."""
+    protocol, kind = column.protocol, kind_of(column.protocol.metric)
+    if _is_objective(protocol, objective):
+        return 0, -len(ended & set(column.scores)), -protocol.samples
+    validation = protocol.captions == "validation"
+    order = KINDS.index(kind) if kind else len(KINDS)
+    return 1, kind is not None and kind.name == "is", not protocol.recorded, validation, order
 
 
 def differences(runs: Sequence[RunRecord]) -> tuple[list[str], list[tuple[str, list[str]]]]:

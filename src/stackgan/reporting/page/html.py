@@ -11,15 +11,16 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from stackgan.evaluation.registry import way
 from stackgan.reporting.page import rows, words
+from stackgan.reporting.page.answer import Answer, answer
 from stackgan.reporting.page.collect import RunRecord, Study
 from stackgan.reporting.page.compare import Group, differences
 from stackgan.reporting.page.curves import charts, points_each
+from stackgan.reporting.page.leaderboard import leaderboard
 from stackgan.reporting.page.sheets import LADDER, Album, Gallery
 
 TEMPLATES = "stackgan.reporting.page"
-SCRIPTS = ("page.js", "curves.js", "pictures.js")
+SCRIPTS = ("page.js", "curves.js", "pictures.js", "answer.js")
 
 
 def page_html(study: Study, compared: Sequence[Group], album: Album, made: str) -> str:
@@ -29,6 +30,7 @@ def page_html(study: Study, compared: Sequence[Group], album: Album, made: str) 
     stages = list(dict.fromkeys(run.stage for run in runs))
     most = points_each(compared)
     numbers = {run.key: i for i, run in enumerate(runs)}
+    answers = [answer(group) for group in compared]
     data = {
         "labels": labels,
         "seeds": sorted({run.seed for run in runs} - {""}),
@@ -41,12 +43,17 @@ def page_html(study: Study, compared: Sequence[Group], album: Album, made: str) 
             for chart in charts(group, numbers, most)
         ],
         "galleries": [_gallery(gallery, numbers) for gallery in album.galleries],
+        "strips": [
+            _strip(group, found, album.galleries, numbers) for group, found in zip(compared, answers, strict=True)
+        ],
         "pictures": _pictures(album),
     }
     template = _environment().get_template("page.html")
     return template.render(
-        study=study, groups=compared, runs=runs, labels=labels, album=album, made=made, rows=rows, words=words, way=way,
-        states=Counter(run.state for run in runs), versions=_versions(runs), differences=differences(runs),
+        study=study, groups=compared, runs=runs, labels=labels, album=album, made=made, rows=rows, words=words, answers=answers,
+        states=Counter(run.state for run in runs), versions=_values_of(runs, "versions"),
+        provenance=_values_of(runs, "provenance"), leaderboard=leaderboard,
+        differences=differences(runs),
         thinned=[gallery for gallery in album.galleries if len(gallery.positions) < len(gallery.times)],
         coarse=album.fineness != LADDER[0], most=most, longest=max((len(run.rows) for run in runs), default=0),
         data=as_json(data), sheets=as_json(album.sheets), number=numbers,
@@ -112,13 +119,25 @@ def _pictures(album: Album) -> list[dict[str, Any]]:
     return found
 
 
-def _versions(runs: Sequence[RunRecord]) -> list[tuple[str, list[str]]]:
-    """Each package with the versions that runs were made with: more than one is worth knowing."""
+def _strip(group: Group, found: Answer, galleries: Sequence[Gallery], numbers: dict[str, int]) -> dict[str, Any] | None:
+    """Which gallery has the pictures that stand for most settings, and which runs they are; runs with other captions are left out."""
+    shown = [standing.shown for standing in found.ranking if standing.shown]
+    fitting = {
+        i: [run.key for run in shown if run in gallery.runs]
+        for i, gallery in enumerate(galleries)
+        if gallery.stage == group.stage and gallery.captions
+    }
+    best = max(fitting, key=lambda i: len(fitting[i]), default=None)
+    return None if best is None else {"gallery": best, "runs": [numbers[key] for key in fitting[best]]}
+
+
+def _values_of(runs: Sequence[RunRecord], what: str) -> list[tuple[str, list[str]]]:
+    """Each package, or each fact of where runs were made, with all its values: more than one is worth knowing."""
     found: dict[str, dict[str, None]] = {}
     for run in runs:
-        for package, version in run.versions.items():
-            found.setdefault(package, {})[version] = None
-    return [(package, list(versions)) for package, versions in found.items()]
+        for key, value in getattr(run, what).items():
+            found.setdefault(key, {})[value] = None
+    return [(key, list(values)) for key, values in found.items()]
 
 
 @cache

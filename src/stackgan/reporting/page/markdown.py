@@ -1,73 +1,70 @@
-"""report.md: the study's tables, verdicts, pictures and commands for a repository."""
+"""report.md: the study's answer, tables, verdicts, pictures and commands for a repository."""
 
 import html
 from collections.abc import Sequence
 from urllib.parse import quote
 
-from stackgan.reporting.page.collect import RunRecord, Study
-from stackgan.reporting.page.compare import Column, Group
-from stackgan.reporting.page.rows import broke, choices, command, duration, epochs, judgement, measured, shell, short
+from stackgan.reporting.page.answer import Standing, answer
+from stackgan.reporting.page.collect import RunRecord, Sample, Study
+from stackgan.reporting.page.compare import Group
+from stackgan.reporting.page.leaderboard import Cell, Heading, leaderboard
+from stackgan.reporting.page.rows import command, judgement, measured, shell, short
 from stackgan.reporting.page.words import STATE_MEANINGS
 
 
 def page_markdown(study: Study, compared: Sequence[Group], made: str) -> str:
     """The whole page. Sample pictures are linked relative to the study's folder."""
-    parts = [
-        f"# {plain(study.name)}",
-        f"Made {made} from {len(study.runs)} runs; report.html beside it has curves and pictures over time.",
-    ]
-    if study.command:
-        parts.append(block([shell(study.command)]))
-    parts += [f"- {plain(problem)}" for problem in study.problems]
+    parts = [f"# {plain(study.name)}"]
     for group in compared:
-        parts += [f"## {plain(group.title)}", leaderboard(group), *protocols(group), *seeds(group)]
+        parts += answered(study, group)
+    parts += [f"Made {made} from {len(study.runs)} runs; report.html beside it has curves and pictures over time."]
+    parts += [f"- {plain(problem)}" for problem in study.problems]
+    parts += shared(study)
+    for group in compared:
+        parts += [f"## {plain(group.title)}", board(group), *protocols(group), *seeds(group)]
         parts += verdicts(group.runs)
     parts += pictures(study, compared)
-    parts += ["## Commands", *commands(study.runs)]
+    parts += ["## Commands", *commands(study)]
     return "\n\n".join(parts) + "\n"
 
 
-def leaderboard(group: Group) -> str:
-    """One row a run. The best score of a column is bold."""
-    letters = [f"{plain(column.protocol.metric)} [{i}]" for i, column in enumerate(group.columns, 1)]
-    head = [
-        "setting",
-        "seed",
-        "state",
-        *letters,
-        "norm",
-        "optim",
-        "loss",
-        "dropout",
-        "lr",
-        "images",
-        "epochs",
-        "h:min",
-        "images/s",
-        "broke at",
-    ]
-    rows = []
-    for run in group.runs:
-        chosen, passes, images = choices(run), epochs(run), broke(run)
-        rows.append(
-            [
-                run.label, run.seed, run.state, *(score(column, run) for column in group.columns),
-                chosen.norm, chosen.optim, chosen.loss, chosen.dropout, chosen.lr, f"{run.images:,}",
-                "" if passes is None else short(passes), duration(run.seconds), short(run.images_per_second or None),
-                "" if images is None else f"{images:,}",
-            ]
-        )  # fmt: skip
-    return table(head, rows)
+def answered(study: Study, group: Group) -> list[str]:
+    """What the group's runs say: the sentence, then a line for each setting in the order of the ranking."""
+    found = answer(group)
+    lines = [_standing(study, standing, i, found.so_far) for i, standing in enumerate(found.ranking, 1)]
+    parts = [f"## The answer: {plain(group.title)}", f"**{plain(found.sentence)}**", plain(found.so_far)]
+    return [part for part in (*parts, "\n".join(lines), plain(found.measure)) if part]
 
 
-def score(column: Column, run: RunRecord) -> str:
-    """Value and spread, bold if it is the best of the column; with the images it was measured at if those are not the run's last."""
-    found = column.scores.get(run.key)
-    if found is None:
-        return ""
-    value = " ± ".join(part for part in measured(found.value, found.std) if part)
-    value = f"**{value}**" if column.best == run.key else value
-    return value + (f" at {found.images:,}" if found.images != run.images else "")
+def _standing(study: Study, standing: Standing, place: int, so_far: str) -> str:
+    told = "; ".join(
+        part for part in (standing.score or ("no score yet" if so_far else "no score"), standing.against) if part
+    )
+    wrong = " ".join(f"{trouble.name} {trouble.sentence}" for trouble in standing.troubles) or standing.health
+    samples = standing.shown.samples if standing.shown else []
+    wrong = f"{wrong[:1].upper()}{wrong[1:].rstrip('.')}." if wrong else ""
+    grid = f"[Its pictures]({_link(study, samples[-1])})." if samples else ""
+    return " ".join(part for part in (f"{place}. {plain(standing.label)}: {plain(told)}.", plain(wrong), grid) if part)
+
+
+def shared(study: Study) -> list[str]:
+    """What the names of settings leave out."""
+    return [f"All runs: {plain(', '.join(study.shared))}."] if study.shared else []
+
+
+def board(group: Group) -> str:
+    """The leaderboard, one row a run. The best score of a column is bold."""
+    found = leaderboard(group)
+    return table(list(map(_heading, found.head)), [list(map(_cell, cells)) for _, cells in found.rows])
+
+
+def _heading(heading: Heading) -> str:
+    return plain(heading.name + (f" [{heading.protocol}]" if heading.protocol else ""))
+
+
+def _cell(cell: Cell) -> str:
+    value = " ± ".join(part for part in (cell.text, cell.std) if part)
+    return " ".join([f"**{value}**" if cell.best else value, *cell.notes])
 
 
 def protocols(group: Group) -> list[str]:
@@ -109,22 +106,25 @@ def verdicts(runs: Sequence[RunRecord]) -> list[str]:
 
 def pictures(study: Study, compared: Sequence[Group]) -> list[str]:
     """The last grid of each run."""
-    lines = []
-    for group in compared:
-        for run in group.runs:
-            if run.samples:
-                last = run.samples[-1]
-                link = quote(last.path.relative_to(study.folder).as_posix(), safe="/=,")
-                lines.append(
-                    f"- {plain(group.title)}, {plain(run.label)}, seed {run.seed}: [{last.images:,} images]({link})"
-                )
+    lines = [
+        f"- {plain(group.title)}, {plain(run.label)}, seed {run.seed}: "
+        f"[{run.samples[-1].images:,} images]({_link(study, run.samples[-1])})"
+        for group in compared
+        for run in group.runs
+        if run.samples
+    ]
     return ["## Samples", "\n".join(lines)] if lines else []
 
 
-def commands(runs: Sequence[RunRecord]) -> list[str]:
-    """How to make each row again, or go on with it."""
-    given = [command(run) for run in runs]
-    return [block([line for line in given if line])] if any(given) else ["Not recorded."]
+def _link(study: Study, sample: Sample) -> str:
+    return quote(sample.path.relative_to(study.folder).as_posix(), safe="/=,")
+
+
+def commands(study: Study) -> list[str]:
+    """How to make the study again, and each row of it, or go on with it."""
+    given = [line for line in map(command, study.runs) if line]
+    whole = [block([shell(study.command)])] if study.command else []
+    return [*whole, block(given) if given else "Not recorded."]
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

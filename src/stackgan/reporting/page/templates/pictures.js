@@ -9,6 +9,17 @@ function urlOf(sheet) {
   return `url("${urls.get(sheet)}")`;
 }
 
+function fillCell(element, gallery, sheet, [column, row], rows, words) {  // one picture of a sheet
+  const columns = Math.max(1, gallery.captions.length);
+  element.className = "cell";
+  element.textContent = "";
+  element.role = "img";
+  element.ariaLabel = words;
+  element.style.backgroundImage = urlOf(sheet);
+  element.style.backgroundSize = `${columns * 100}% ${rows * 100}%`;
+  element.style.backgroundPosition = `${columns > 1 ? (column / (columns - 1)) * 100 : 0}% ${rows > 1 ? (row / (rows - 1)) * 100 : 0}%`;
+}
+
 const shown = { times: [], time: 0, caption: "", noise: 0, large: false };
 
 class Board {
@@ -26,7 +37,7 @@ class Board {
     const caption = shown.caption === "" ? null : Math.min(Number(shown.caption), captions.length - 1);
     const columns = !captions.length ? [""] : caption === null ? captions : noises.map((noise) => `noise ${noise}`);
     const place = (i) => (caption === null ? [i, Math.min(shown.noise, noises.length - 1)] : [caption, i]);
-    const table = make("table", { className: `board${shown.large ? " large" : ""}${captions.length ? "" : " whole"}` }, this.box);
+    const table = make("table", { className: `board${shown.large ? " large" : ""}${caption === null ? " all" : ""}${captions.length ? "" : " whole"}` }, this.box);
     table.style.setProperty("--aspect", `${cell[0]} / ${cell[1]}`);
     const head = make("tr", {}, make("thead", {}, table)), body = make("tbody", {}, table);
     make("th", { textContent: caption === null ? "" : captions[caption] }, head);
@@ -67,16 +78,7 @@ class Board {
     }
   }
 
-  fill(element, sheet, [column, row], rows, words) {
-    const columns = Math.max(1, this.gallery.captions.length);
-    element.className = "cell";
-    element.textContent = "";
-    element.role = "img";
-    element.ariaLabel = words;
-    element.style.backgroundImage = urlOf(sheet);
-    element.style.backgroundSize = `${columns * 100}% ${rows * 100}%`;
-    element.style.backgroundPosition = `${columns > 1 ? (column / (columns - 1)) * 100 : 0}% ${rows > 1 ? (row / (rows - 1)) * 100 : 0}%`;
-  }
+  fill(element, ...place) { fillCell(element, this.gallery, ...place); }
 
   clear(element) {
     element.className = "cell empty";
