@@ -33,10 +33,10 @@ table: setup ## scores as Markdown and CSV; ARGS='study=outputs/six_variants'
 	$(RUN) src/table.py $(or $(ARGS),study=outputs/six_variants)
 
 test: setup ## the tests; ARGS='-k losses'
-	OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-all: setup ## the slow tests too
-	OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m '' $(ARGS)
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m '' $(ARGS)
 
 torture: setup ## kill -9 a run at random moments and compare its weights with an undisturbed one; ARGS='--kills 20'
 	$(RUN) bench/torture.py $(ARGS)

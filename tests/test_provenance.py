@@ -66,7 +66,7 @@ def test_status_scores_and_bundle_say_what_they_were_made_by(tiny, tmp_path):
     status = read_status(folder)
     here = Provenance.here(torch.device("cpu")).record()
     assert status.provenance == here | {"precision": "32-true", "ranks": 1}
-    assert status.train_images == 30 and set(here) == {"commit", "changed", "device", "precision", "ranks", "threads"}
+    assert status.train_images == 42 and set(here) == {"commit", "changed", "device", "precision", "ranks", "threads"}
     assert all(row["provenance"] == here for row in json.loads((folder / "evaluation.json").read_text()))
     origin = json.loads((folder / "generator/generator.json").read_text())["origin"]
     assert origin["device"] == here["device"] and origin["identity"]["scale.image_size"] == 16
@@ -81,7 +81,7 @@ def test_going_on_with_other_code_is_an_event(tiny, tmp_path, monkeypatch):
     assert run(tiny("images=32"), []) == 0
     (folder,) = (tmp_path / "runs").iterdir()
     sentences = [event["sentence"] for event in read_status(folder).events]
-    assert any("another commit" in sentence and sentence.endswith("-> 0123456789ab") for sentence in sentences)
+    assert any("another commit" in sentence and "-> 0123456789ab" in sentence for sentence in sentences)
 
 
 def test_the_summary_has_it_flat():

@@ -64,7 +64,7 @@ def test_no_number_gives_a_traceback_or_nonsense(bare, key):
     ("key", "value"),
     [
         ("seed", -1), ("seed", 99999999999999), ("trainer.threads", -3), ("trainer.threads", 0), ("arch.condition_dim", 0),
-        ("arch.noise_dim", 0), ("loss.n_critic", 0), ("logger.log_every", 0), ("health.patience", 0), ("health.noises", 1),
+        ("arch.noise_dim", 0), ("loss.n_critic", 0), ("logger.log_every", 0.0), ("health.patience", 0), ("health.noises", 1),
         ("lr.generator", math.nan), ("optim.eps", 0.0), ("optim.beta1", 1.0), ("scale.one.batch_size", -8),
         ("scale.one.images", -5), ("scale.generator_channels", 6), ("health.thresholds.black", math.inf), ("data.seed", -1),
         ("loss.kl_weight", -2.0), ("evaluation.seed", 2**32), ("health.rollback_lr", 0.0), ("scale.two.epochs", 0),

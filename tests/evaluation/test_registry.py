@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from stackgan.config import PROJECT
 from stackgan.evaluation.record import ProtocolRecord
 from stackgan.evaluation.registry import KINDS, by_name, find, kind_of, way
 from stackgan.evaluation.request import METRICS
@@ -39,3 +40,11 @@ def test_an_objective_is_never_a_score_of_test_captions():
     scores = {"kid_efflite0/test": 2.0, "kid_efflite0": 1.0}
     assert find(scores, "kid") == find(scores, "kid_efflite0") == ("kid_efflite0", 1.0)
     assert find(scores, "kid_efflite0/test") is None and find(scores, "is") is None
+
+
+def test_the_document_says_of_every_score_which_way_is_better():
+    lines = (PROJECT / "docs/evaluation.md").read_text().splitlines()
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if line.startswith("| `")]
+    said = {name.strip(" `"): row[2] for row in rows if len(row) == 4 for name in row[0].split(",")}
+    for name in METRICS:
+        assert said[name] == {1: "higher", -1: "lower", 0: "neither"}[way(name)], name

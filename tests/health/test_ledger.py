@@ -64,7 +64,7 @@ def test_what_cannot_be_measured_or_has_no_threshold_says_nothing():
 
 def test_checkpoints_from_before_the_trouble_are_known():
     book = ledger()
-    assert book.good_until(["mode_collapse"]) == 100  # the warm-up
+    assert book.good_until(["mode_collapse"]) == 99  # the warm-up
     assert book.good_until(["nan"]) == book.good_until(["mode_collapse", "nan"]) == 0  # which has none
     book.measure("mode_collapse", 0.5, 300)
     assert book.clean(["mode_collapse", "nan"]) and book.good_until(["mode_collapse"]) == 300

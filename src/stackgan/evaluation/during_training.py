@@ -61,9 +61,9 @@ class SaidOfPictures(SeededInceptionScore):
         self.pooled.append(pooled)
         self.features.append(logits)
 
-    def compute(self) -> Said:  # type: ignore[override]
-        """In the order of the pictures, of all ranks."""
-        return Said(dim_zero_cat(self.pooled).cpu(), dim_zero_cat(self.features).cpu())
+    def compute(self) -> tuple[Tensor, Tensor]:
+        """Features [N, D] and logits [N, C] in the order of the pictures, of all ranks."""
+        return dim_zero_cat(self.pooled).cpu(), dim_zero_cat(self.features).cpu()
 
 
 class TrainingScores(pl.Callback):
@@ -152,7 +152,7 @@ class TrainingScores(pl.Callback):
         text = caption_vectors(self.store, self.table, split, count)
         for images in generated_pixels(module.sampler(), text, plan.seed, indices, plan.batch_size, device):
             metric.update(images)
-        return metric.compute()
+        return Said(*metric.compute())
 
     def _said_of_real(self, split: Split, module: TextToImageGAN) -> Said:
         """The same of all real pictures of the split; the first of several ranks, or of several runs, reads them for the others."""
