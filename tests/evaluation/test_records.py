@@ -100,13 +100,13 @@ def test_the_table_is_made_of_records_alone(tmp_path):
     text, markdown, table = write_table(tmp_path)
     assert markdown.read_text() == text and "99" not in text
     head, _, first, second = (line for line in text.splitlines() if line.startswith("|"))
-    assert "is\\_efflite0 \\[1]" in head and "fid\\_efflite0 \\[2]" in head
+    assert "fid\\_efflite0 ↓ \\[1] | is\\_efflite0 ↑ \\[2]" in head  # the Inception Score comes last
     assert "2.00 ± 0.10" in first and "**3.00 ± 0.10**" in second
     cells = list(csv.DictReader(table.open(newline="")))
     assert [(row["run"], row["metric"], float(row["value"])) for row in cells] == [
-        ("a-00000000", "is_efflite0", 2.0), ("a-00000000", "fid_efflite0", 123.456), ("b-11111111", "is_efflite0", 3.0),
+        ("a-00000000", "fid_efflite0", 123.456), ("a-00000000", "is_efflite0", 2.0), ("b-11111111", "is_efflite0", 3.0),
     ]  # fmt: skip
-    assert "weights ab" in cells[0]["protocol"]
+    assert "weights ab" in cells[1]["protocol"]
     alone, path, _ = write_table(a, alone=True)
     assert path.parent == a and "3.00" not in alone
 

@@ -16,6 +16,7 @@ import numpy as np
 import yaml
 
 from stackgan.evaluation.record import ProtocolRecord, append_record
+from stackgan.health.verdicts import VERDICTS
 from stackgan.reporting.grid import Column, draw_grid, save_grid
 from stackgan.run_directory import Status
 from support import composed
@@ -27,6 +28,10 @@ CAPTIONS = (
 )  # fmt: skip
 HUES = ((150, 90, 190), (120, 120, 125), (220, 200, 60), (150, 90, 40))
 VERSIONS = {"torch": "2.14.1", "pytorch-lightning": "2.6.6", "hydra-core": "1.3.8", "python": "3.11.7"}
+PROVENANCE = {
+    "commit": "54aaa6c0c1b2", "changed": False, "device": "AMD EPYC, 2 cores", "precision": "bf16-mixed", "ranks": 1, "threads": 2,
+}  # fmt: skip
+SCORES = ("is_efflite0", "kid_efflite0", "is_efflite0/test", "kid_efflite0/test")
 
 
 def pictures(quality: float, side: int, noises: int, rng: np.random.Generator) -> list[Column]:
@@ -60,20 +65,21 @@ def write_metrics(
     run: Path, images: Sequence[int], skill: float, rng: np.random.Generator, broken_at: int | None = None
 ) -> None:
     """metrics.csv with losses, judgements, health and speed; from `broken_at` on nothing is finite."""
-    columns = ["images", "loss/d", "loss/g", "loss/kl", "d/real", "d/wrong", "d/fake", "grad_norm/d", "grad_norm/g",
-               "images_per_second", "lr/d", "lr/g", "health/mode_collapse", "health/ignores_text"]  # fmt: skip
+    columns = ["images", "loss/d", "loss/g", "loss/kl", "d/real", "d/wrong", "d/fake", "pairs/no_mismatch", "grad_norm/d", "grad_norm/g",
+               "images_per_second", "lr/d", "lr/g", *(f"health/{name}" for name in VERDICTS)]  # fmt: skip
+    scores = [metric + part for metric in SCORES for part in ("", "_std", "_real")]
     with (run / "metrics.csv").open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(columns)
+        writer.writerow([*columns, *scores])
         for count in images:
             part = count / max(images)
             good = skill * (1 - math.exp(-3 * part))
             values = [
-                1.38 - 0.5 * good, 0.7 + 1.2 * good, 0.3 + 0.1 * part, 0.5 + 0.2 * good, 0.48, 0.5 - 0.2 * good, 2 + 4 * good,
-                3 + 6 * good, 190, 2e-4, 2e-4, 0.2 + 0.7 * good, 0.1 + 0.6 * good,
+                1.38 - 0.5 * good, 0.7 + 1.2 * good, 0.3 + 0.1 * part, 0.5 + 0.2 * good, 0.48, 0.5 - 0.2 * good, 0.0, 2 + 4 * good,
+                3 + 6 * good, 190, 2e-4, 2e-4, *(0.2 + 0.7 * good for _ in VERDICTS),
             ]  # fmt: skip
             noisy = [value * (1 + 0.05 * rng.standard_normal()) for value in values]
-            noisy[9] = noisy[10] = 2e-4
+            noisy[10] = noisy[11] = 2e-4
             writer.writerow(
                 [count, *(["nan"] * len(values) if broken_at is not None and count >= broken_at else noisy)]
             )
@@ -83,12 +89,20 @@ def record(
     metric: str, value: float, images: int, captions: str = "test", samples: int = 1000, **changes: object
 ) -> ProtocolRecord:
     """A score; the rest of its protocol as training measures it."""
+    kid = metric.startswith("kid")
     values = {
-        "metric": metric, "value": value, "std": abs(value) / 20, "real": 7.31, "network": "efflite0", "weights": "579344248a93e230",
-        "resize": "bilinear, antialias, 128", "samples": samples, "real_samples": samples, "splits": 10, "seed": 0, "captions": captions,
-        "generator": "ema", "images": images,
+        "metric": metric, "value": value, "std": abs(value) / 20, "real": -0.002 if kid else 7.31, "network": "efflite0",
+        "weights": "579344248a93e230", "resize": "bilinear, antialias, 128", "samples": samples, "real_samples": samples,
+        "splits": 100 if kid else 10, "seed": 0, "captions": captions, "generator": "ema", "images": images,
+        "details": {"subset_size": 500.0} if kid else {}, "provenance": PROVENANCE,
     }  # fmt: skip
     return ProtocolRecord(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def write_scores(run: Path, skill: float, images: int, captions: str, samples: int = 1000) -> None:
+    """Both scores that training takes."""
+    for metric, value in (("is_efflite0", 1 + 5 * skill), ("kid_efflite0", 2.5 - 2 * skill)):
+        append_record(run, record(metric, value, images, captions, samples))
 
 
 @cache
@@ -128,12 +142,13 @@ def write_run(
     for images in times:
         if grids:
             write_grid(run, images, skill * images / budget, side, seed=seed)
-        append_record(run, record("is_efflite0", 1 + 5 * skill * images / budget, images, "validation", 500))
+        write_scores(run, skill * images / budget, images, "validation", 500)
     if state == "done":
-        append_record(run, record("is_efflite0", 1 + 5 * skill, end))
-        append_record(run, record("kid_efflite0", 2.5 - 2 * skill, end, real=-0.002))
+        write_scores(run, skill, end, "validation")
+        write_scores(run, skill, end, "test")
     values = {"images": end, "budget": budget, "seconds": end / 180, "images_per_second": 181.5, "signature": signature,
-              "data_fingerprint": f"data{side}", "versions": VERSIONS, "scores": {"is_efflite0": 1 + 5 * skill}}  # fmt: skip
+              "data_fingerprint": f"data{side}", "train_images": 6000, "versions": VERSIONS, "provenance": PROVENANCE, "folder": run.name,
+              "scores": dict(zip(SCORES[: 4 if state == "done" else 2], 2 * (1 + 5 * skill, 2.5 - 2 * skill), strict=False))}  # fmt: skip
     Status(state, **{**values, **status}).write(run)  # type: ignore[arg-type]
     return run
 

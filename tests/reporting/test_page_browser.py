@@ -176,8 +176,8 @@ def test_stage_settings_captions_and_sorting_can_be_chosen(browser, page):
         and answer["second"] == ["bn_adam", "bn_adam_wgan_dropout"]
         and answer["charts"] > 8
     )
-    scored = {key.rpartition("-")[0]: score["value"] for table in embedded(page.read_text())["tables"] if table["stage"] == "one"
-              for column in table["columns"] if column["metric"].startswith("kid") for key, score in column["scores"].items()}  # fmt: skip
+    objective = next(table["columns"][0] for table in embedded(page.read_text())["tables"] if table["stage"] == "one")
+    scored = {key.rpartition("-")[0]: score["value"] for key, score in objective["scores"].items()}
     order = sorted(scored, key=scored.__getitem__)
     assert answer["up"][: len(order)] == order and answer["down"][: len(order)] == order[::-1]
     assert (
@@ -199,6 +199,57 @@ def test_nothing_is_asked_of_the_network_and_dark_and_light_differ(browser, page
     assert light["paper"] != dark["paper"] and light["ink"] != dark["ink"]
     source = page.read_text().split('id="data"')[0]
     assert not re.search(r"""(src|href)=["'](https?:)?//|@import|url\((?!")""", source)
+
+
+def test_on_a_phone_tables_alone_scroll_sideways(browser, page):
+    script = (
+        HELPERS
+        + """
+    document.querySelectorAll('details').forEach((details) => { details.open = true; });
+    document.querySelectorAll('#stages button')[1].click(); await wait();
+    const sideways = [...document.querySelectorAll('body *')].filter((e) =>
+        e.scrollWidth > e.clientWidth + 1 && ['auto', 'scroll'].includes(getComputedStyle(e).overflowX));
+    return sideways.map((e) => e.querySelector(':scope > table')?.className ?? e.tagName);
+    """
+    )
+    assert set(browser.ask(page, script, width=390)) <= {
+        "sortable",
+        "",
+    }  # the leaderboard, its seeds, and the differences
+
+
+def test_what_was_chosen_is_in_sight_at_1280_pixels(browser, page):
+    script = (
+        HELPERS
+        + """
+    const heads = [...document.querySelector('table.sortable').tHead.rows[0].cells];
+    const right = heads.map((cell) => [cell.querySelector('button').textContent.trim(), cell.getBoundingClientRect().right]);
+    return Object.fromEntries(right.reverse());  // of two columns with one name the first
+    """
+    )
+    right = browser.ask(page, script, width=1280)
+    assert all(
+        right[name] < 1280 - 28 for name in ("setting", "kid_efflite0 ↓", "norm", "optim", "loss", "dropout", "lr")
+    )
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_answer_is_followed_by_the_pictures_of_each_setting(browser, page, width):
+    script = (
+        HELPERS
+        + """
+    const ranking = document.querySelector('.ranking');
+    const rows = [...ranking.children].filter((row) => row.offsetParent).map((row) => ({
+        name: row.querySelector('b')?.textContent ?? '', cells: pictures(row).filter((url) => url.startsWith('url("blob:')).length}));
+    const sentence = document.querySelector('#answer .lead').getBoundingClientRect();
+    return {rows, bottom: sentence.bottom, captions: [...ranking.querySelectorAll('.captions .strip span')].map((e) => e.textContent)};
+    """
+    )
+    answer = browser.ask(page, script, width=width)
+    names = [row["name"] for row in answer["rows"]]
+    assert names[:3] == ["", "real pictures", "bn_adam_wgan_dropout"] and set(names[2:]) == set(VARIANTS)
+    assert all(row["cells"] == 4 for row in answer["rows"][1:]) and answer["bottom"] < 700
+    assert answer["captions"] == embedded(page.read_text())["galleries"][0]["captions"]
 
 
 @pytest.mark.parametrize("width", [390, 1400])

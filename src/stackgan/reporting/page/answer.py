@@ -24,6 +24,7 @@ class Standing:
 
     Attributes:
         values: scores of its runs that are done; empty: it has no place.
+        spread: deviation of one run's score.
         score: their mean and deviation, and over how many seeds.
         against: how it compares with the best; "" for the best itself and where there is no score.
         tied: whether its seeds cannot be told apart from those of the best.
@@ -35,6 +36,7 @@ class Standing:
     label: str
     runs: list[RunRecord]
     values: list[float] = field(default_factory=list)
+    spread: float | None = None
     score: str = ""
     against: str = ""
     tied: bool = False
@@ -86,7 +88,8 @@ def _standing(runs: list[RunRecord], column: Column | None) -> Standing:
     if not found.troubles:
         found.health = healthy(runs)
     if column and done:
-        found.score = _score(found.values, scores[done[0].key].std, column)
+        found.spread = scores[done[0].key].std
+        found.score = _score(found, column)
         better = way(column.protocol.metric)
         found.shown = max(done, key=lambda run: better * scores[run.key].value)
     else:
@@ -94,11 +97,12 @@ def _standing(runs: list[RunRecord], column: Column | None) -> Standing:
     return found
 
 
-def _score(values: Sequence[float], spread: float | None, column: Column) -> str:
+def _score(standing: Standing, column: Column) -> str:
+    values = standing.values
     if len(values) > 1:
         mean, std = measured(statistics.fmean(values), statistics.stdev(values))
         return f"{mean} ± {std} over {len(values)} seeds"
-    value, std = measured(values[0], spread)
+    value, std = measured(values[0], standing.spread)
     return f"{value} (one seed{f'; ± {std} over {column.protocol.parts}' if std else ''})"
 
 
@@ -126,7 +130,7 @@ def _sentence(scored: Sequence[Standing], others: Sequence[Standing], column: Co
     best, tied, few = scored[0], *([each.label for each in scored if getattr(each, what)] for what in ("tied", "few"))
     score = f"{column.protocol.metric} {best.score}"
     if real := _real(column, best):
-        score += f" (real pictures {real})"
+        score += f", real pictures {real}"
     if len(scored) == 1:
         alone = (
             "No other setting has come to its end"
@@ -153,7 +157,7 @@ def _real(column: Column, best: Standing) -> str:
     """The real pictures' score, as far as the best setting's own deviation goes."""
     if column.real is None:
         return ""
-    spread = statistics.stdev(best.values) if len(best.values) > 1 else None
+    spread = statistics.stdev(best.values) if len(best.values) > 1 else best.spread
     return measured(column.real, spread)[0]
 
 

@@ -40,9 +40,9 @@ def _standing(study: Study, standing: Standing, place: int, so_far: str) -> str:
     told = "; ".join(
         part for part in (standing.score or ("no score yet" if so_far else "no score"), standing.against) if part
     )
-    wrong = " ".join(f"{trouble.name} {trouble.sentence}" for trouble in standing.troubles) or standing.health
+    health = f"{standing.health[:1].upper()}{standing.health[1:]}." if standing.health else ""
+    wrong = " ".join(f"{trouble.name} {trouble.sentence}" for trouble in standing.troubles) or health
     samples = standing.shown.samples if standing.shown else []
-    wrong = f"{wrong[:1].upper()}{wrong[1:].rstrip('.')}." if wrong else ""
     grid = f"[Its pictures]({_link(study, samples[-1])})." if samples else ""
     return " ".join(part for part in (f"{place}. {plain(standing.label)}: {plain(told)}.", plain(wrong), grid) if part)
 

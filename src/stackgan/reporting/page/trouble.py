@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stackgan.reporting.page.collect import RunRecord
-from stackgan.reporting.page.rows import reason, without_verdict
+from stackgan.reporting.page.rows import without_verdict
 from stackgan.reporting.page.words import BROKEN, STATE_MEANINGS, VERDICT_MEANINGS
 
 
@@ -44,14 +44,14 @@ def _ends(runs: Sequence[RunRecord]) -> list[Trouble]:
 
 
 def _why(state: str, runs: Sequence[RunRecord]) -> str:
-    """The meaning of a state, and the reasons that no verdict gives already."""
-    sentences = {verdict.sentence for run in runs for verdict in run.verdicts}
-    reasons = dict.fromkeys(reason(run).partition(". ")[0].rstrip(".") for run in runs if run.reason not in sentences)
-    said = [text for text in reasons if text]
-    if state == "skipped" and said:
-        return f"{'; '.join(said)}."
+    """The reasons of a state, or its meaning where they are told by a verdict or not at all."""
+    reasons = {run.key: " ".join(run.reason.split()) for run in runs}
+    told = {run.key for run in runs for verdict in run.verdicts if verdict.sentence and verdict.sentence in run.reason}
+    said = dict.fromkeys(
+        text.partition(". ")[0].rstrip(".") for key, text in reasons.items() if text and key not in told
+    )
     meaning = STATE_MEANINGS[state]
-    return f"{meaning[:1].lower()}{meaning[1:]}" + (f" ({'; '.join(said)})" if said else "")
+    return f"{'; '.join(said)}." if said else f"{meaning[:1].lower()}{meaning[1:]}"
 
 
 def _verdicts(runs: Sequence[RunRecord]) -> list[Trouble]:
