@@ -116,7 +116,7 @@ def test_what_broke_in_some_seeds_is_counted_with_its_meaning():
     found = answered(*runs)
     assert found.ranking[0].score.endswith("over 2 seeds")
     assert {trouble.name: trouble.sentence for trouble in found.ranking[0].troubles} == {
-        "collapsed": "at 64 images in 1 of 3 seeds: stopped because its pictures lost their variety.",
+        "collapsed": "at 64 images in 1 of 3 seeds: ended by mode_collapse.",
         "ignores_text": "from 10 images until 30 in 1 of 3 seeds: the pictures hardly change with the caption.",
         "mode_collapse": "from 1,200 images on in 1 of 3 seeds: different noise gives nearly the same picture.",
     }
@@ -126,11 +126,16 @@ def test_what_broke_in_some_seeds_is_counted_with_its_meaning():
 
 def test_skipped_and_failed_runs_have_their_reason():
     found = answered(
-        run("bce", 0, state="skipped", reason="its Stage I, bce-1, is collapsed: all black. People lower it"),
+        run(
+            "bce",
+            0,
+            state="skipped",
+            reason="its Stage I, bce-0123abcd, is collapsed: black at 9 images: All black. People lower it",
+        ),
         run("wgan", 0, state="failed", reason="RuntimeError: out of birds"),
     )
     assert found.sentence == "No answer: no run came to its end."
-    assert found.ranking[0].troubles[0].sentence == "its Stage I, bce-1, is collapsed: all black."
+    assert found.ranking[0].troubles[0].sentence == "its Stage I is collapsed: black at 9 images."
     assert "RuntimeError: out of birds." in found.ranking[1].troubles[0].sentence
 
 

@@ -68,7 +68,7 @@ def test_what_went_wrong_is_said_with_its_meaning_and_when(study):
     for text in (visible((study / "report.html").read_text()), (study / "report.md").read_text().replace("\\", "")):
         assert f"black from {verdict['images']:,} images on: {RULES['black'].meaning}." in text
         assert (
-            f"collapsed at {status['images']:,} images" in text
+            f"collapsed at {status['images']:,} images: ended by black." in text
             and "Without a score of a finished run: loss=hinge." in text
         )
 

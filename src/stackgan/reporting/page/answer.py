@@ -45,6 +45,11 @@ class Standing:
     health: str = ""
     shown: RunRecord | None = None
 
+    @property
+    def to_come(self) -> bool:
+        """Whether one of its runs has yet to end."""
+        return any(run.state in TO_COME for run in self.runs)
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -173,7 +178,7 @@ def _reservations(best: Standing, others: Sequence[Standing]) -> list[str]:
     if best.troubles:
         names = ", ".join(dict.fromkeys(trouble.name for trouble in best.troubles))
         found.append(f"Mind what was seen to go wrong with it, too: {names}.")
-    ended = [each.label for each in others if all(run.state not in TO_COME for run in each.runs)]
+    ended = [each.label for each in others if not each.to_come]
     if ended:
         found.append(f"Without a score of a finished run: {_listed(ended)}.")
     return found

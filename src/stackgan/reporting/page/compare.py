@@ -124,6 +124,7 @@ class Column:
 
     protocol: Protocol
     scores: dict[str, Score] = field(default_factory=dict)
+    done: frozenset[str] = frozenset()  # runs that came to their end
 
     @property
     def real(self) -> float | None:
@@ -133,11 +134,12 @@ class Column:
 
     @property
     def best(self) -> str | None:
-        """The key of the run with the best score; None for a lone score, or one of which more is not known to be better."""
+        """The key of the finished run with the best score; None for a lone score, or one of which more is not known to be better."""
         better = way(self.protocol.metric)
         if better == 0 or len(self.scores) < 2:
             return None
-        return max(self.scores, key=lambda key: better * self.scores[key].value)
+        ended = [key for key in self.scores if key in self.done]
+        return max(ended, key=lambda key: better * self.scores[key].value, default=None)
 
 
 @dataclass(frozen=True)
@@ -252,10 +254,11 @@ def groups(runs: Sequence[RunRecord]) -> list[Group]:
 def columns(runs: Sequence[RunRecord]) -> list[Column]:
     """One column a protocol: the latest score of each run. The objective first, then test captions, the Inception Score last."""
     found: dict[Protocol, Column] = {}
+    done = frozenset(run.key for run in runs if run.state == "done")
     for run in runs:
         for record in run.records:
             protocol = Protocol.of(record)
-            scores = found.setdefault(protocol, Column(protocol)).scores
+            scores = found.setdefault(protocol, Column(protocol, done=done)).scores
             if run.key not in scores or scores[run.key].images <= record.images:
                 value = float(record.value)
                 scores[run.key] = Score(value, number(record.std), number(record.real), whole(record.images))
@@ -263,16 +266,18 @@ def columns(runs: Sequence[RunRecord]) -> list[Column]:
         for metric, value in run.scores.items():
             if metric.partition("/")[0] not in measured:
                 protocol = Protocol(metric, recorded=False)
-                found.setdefault(protocol, Column(protocol)).scores[run.key] = Score(value, None, None, run.images)
-    objective, ended = objective_of(runs), {run.key for run in runs if run.state == "done"}
-    return sorted(found.values(), key=lambda column: _rank(column, objective, ended))
+                found.setdefault(protocol, Column(protocol, done=done)).scores[run.key] = Score(
+                    value, None, None, run.images
+                )
+    objective = objective_of(runs)
+    return sorted(found.values(), key=lambda column: _rank(column, objective))
 
 
-def _rank(column: Column, objective: str, ended: set[str]) -> tuple[Any, ...]:
+def _rank(column: Column, objective: str) -> tuple[Any, ...]:
     """Where a column stands. Of several protocols of the objective the one that most runs were measured by at their end comes first."""
     protocol, kind = column.protocol, kind_of(column.protocol.metric)
     if _is_objective(protocol, objective):
-        return 0, -len(ended & set(column.scores)), -protocol.samples
+        return 0, -len(column.done & set(column.scores)), -protocol.samples
     validation = protocol.captions == "validation"
     order = KINDS.index(kind) if kind else len(KINDS)
     return 1, kind is not None and kind.name == "is", not protocol.recorded, validation, order

@@ -31,14 +31,16 @@ def page_markdown(study: Study, compared: Sequence[Group], made: str) -> str:
 def answered(study: Study, group: Group) -> list[str]:
     """What the group's runs say: the sentence, then a line for each setting in the order of the ranking."""
     found = answer(group)
-    lines = [_standing(study, standing, i, found.so_far) for i, standing in enumerate(found.ranking, 1)]
+    lines = [_standing(study, standing, i) for i, standing in enumerate(found.ranking, 1)]
     parts = [f"## The answer: {plain(group.title)}", f"**{plain(found.sentence)}**", plain(found.so_far)]
     return [part for part in (*parts, "\n".join(lines), plain(found.measure)) if part]
 
 
-def _standing(study: Study, standing: Standing, place: int, so_far: str) -> str:
+def _standing(study: Study, standing: Standing, place: int) -> str:
     told = "; ".join(
-        part for part in (standing.score or ("no score yet" if so_far else "no score"), standing.against) if part
+        part
+        for part in (standing.score or ("no score yet" if standing.to_come else "no score"), standing.against)
+        if part
     )
     health = f"{standing.health[:1].upper()}{standing.health[1:]}." if standing.health else ""
     wrong = " ".join(f"{trouble.name} {trouble.sentence}" for trouble in standing.troubles) or health

@@ -1,6 +1,7 @@
 """A run in words and short numbers, for the tables of the page and of report.md."""
 
 import math
+import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -112,6 +113,20 @@ def brief(verdict: Verdict) -> str:
 def reason(run: RunRecord) -> str:
     """Why a run is in its state, as a sentence; "" where nobody said."""
     return _sentence(run.reason)
+
+
+def ended_by(run: RunRecord) -> str:
+    """The verdict that the reason tells of; "" where it tells of none."""
+    told = (verdict.name for verdict in run.verdicts if verdict.sentence and verdict.sentence in run.reason)
+    return next(told, "")
+
+
+def brief_reason(run: RunRecord) -> str:
+    """The reason where no verdict says it: its first sentence, without the folder's name and remedies of the Stage I below."""
+    words = "" if ended_by(run) else " ".join(run.reason.split()).partition(". ")[0].rstrip(" .:")
+    if run.state == "skipped":
+        words = re.split(r": (?=[A-Z])", re.sub(r",? \S+-[0-9a-f]{8},", "", words))[0]
+    return words
 
 
 def _sentence(words: str) -> str:

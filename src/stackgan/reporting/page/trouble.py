@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stackgan.reporting.page.collect import RunRecord
-from stackgan.reporting.page.rows import without_verdict
+from stackgan.reporting.page.rows import brief_reason, ended_by, without_verdict
 from stackgan.reporting.page.words import BROKEN, STATE_MEANINGS, VERDICT_MEANINGS
 
 
@@ -44,12 +44,9 @@ def _ends(runs: Sequence[RunRecord]) -> list[Trouble]:
 
 
 def _why(state: str, runs: Sequence[RunRecord]) -> str:
-    """The reasons of a state, or its meaning where they are told by a verdict or not at all."""
-    reasons = {run.key: " ".join(run.reason.split()) for run in runs}
-    told = {run.key for run in runs for verdict in run.verdicts if verdict.sentence and verdict.sentence in run.reason}
-    said = dict.fromkeys(
-        text.partition(". ")[0].rstrip(".") for key, text in reasons.items() if text and key not in told
-    )
+    """The reasons of a state, or its meaning where there are none."""
+    reasons = [f"ended by {name}" if (name := ended_by(run)) else brief_reason(run) for run in runs]
+    said = dict.fromkeys(reason for reason in reasons if reason)
     meaning = STATE_MEANINGS[state]
     return f"{'; '.join(said)}." if said else f"{meaning[:1].lower()}{meaning[1:]}"
 
