@@ -56,7 +56,7 @@ def test_the_choices_are_what_they_say():
     assert composed("evaluation=off").evaluation.every is composed("evaluation=off").evaluation.final_samples is None
     assert composed("evaluation=full").evaluation.full_samples == 30_000
     fast, bare = composed("evaluation=fast").evaluation, composed().evaluation
-    assert fast == bare and (fast.every, fast.final_samples, fast.full_samples) == (50_000, 2_000, None)
+    assert fast == bare and (fast.every, fast.final_samples, fast.full_samples) == (0.25, 2_000, None)
     assert {name: composed(f"health={name}").health.policy for name in ("off", "warn", "stop", "rollback")} == {
         name: name for name in ("off", "warn", "stop", "rollback")
     }

@@ -87,7 +87,7 @@ def test_a_run_gets_every_score_with_its_protocol(finished, scored):
 
 def test_chunks_of_a_run_go_and_those_of_the_data_set_stay(finished, scored):
     kept = chunks(finished)
-    assert {name.rpartition("-")[0] for name in kept} == {"birds-test", "birds-train"}
+    assert {name.rpartition("-")[0] for name in kept} == {"birds-test", "birds-train", "birds-validation"}
     score_run(finished, QUICK)
     assert chunks(finished) == kept
 

@@ -6,8 +6,8 @@ import pytest
 
 from stackgan.config import PROJECT
 from stackgan.evaluation.record import ProtocolRecord
-from stackgan.evaluation.registry import KINDS, by_name, find, kind_of, way
-from stackgan.evaluation.request import METRICS
+from stackgan.evaluation.registry import KINDS, METRICS, by_name, find, kind_of, way
+from stackgan.evaluation.request import ScoreRequest
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ def test_which_way_is_better(metric, better):
 
 
 def test_every_score_that_can_be_asked_for_is_known():
-    assert set(METRICS) <= {kind.name for kind in KINDS}
+    assert set(ScoreRequest().metrics) == set(METRICS) == {kind.name for kind in KINDS}
     assert kind_of("r_precision").name == "r_precision" and kind_of("isolation") is None
 
 

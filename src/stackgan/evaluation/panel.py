@@ -18,12 +18,13 @@ from stackgan.evaluation.clip_score import ClipScorer
 from stackgan.evaluation.extraction import PictureReader, Workers, extract
 from stackgan.evaluation.feature_networks import FeatureNetwork, build_feature_network, data_fingerprint
 from stackgan.evaluation.feature_store import FeatureStore
+from stackgan.evaluation.registry import FEATURES, KINDS
 from stackgan.evaluation.request import ScoreRequest
 from stackgan.evaluation.scores import Anchors, Said, Score, clip_score_of, distribution_scores
 from stackgan.evaluation.subjects import RealPictures, Subject
 from stackgan.inputs import Inputs
 
-BY_NETWORK = ("is", "fid", "kid", "precision", "recall", "nearest_train", "r_precision")
+BY_NETWORK = {kind.name for kind in KINDS if kind.judge == FEATURES}
 FRAMED = 0.01  # share of framed pictures above which scores are also taken without their frames
 
 

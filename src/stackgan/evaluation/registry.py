@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 TEST = "/test"
+FEATURES = "the feature network"
 
 
 @dataclass(frozen=True)
@@ -18,26 +19,33 @@ class Kind:
     Attributes:
         way: 1 where more is better, -1 where less is, 0 where neither is known to be.
         meaning: what it says, as the end of a sentence.
+        judge: the network that it is read from; `FEATURES` is chosen by `network=` and is part of the whole name.
     """
 
     name: str
     way: int
     meaning: str
+    judge: str
 
 
 KINDS = (
-    Kind("kid", -1, "distance of the generated pictures' features to the real ones' (Binkowski et al. 2018)"),
-    Kind("fid", -1, "the same by mean and covariance (Heusel et al. 2017); biased where pictures are few"),
-    Kind("attribute_accuracy", 1, "share of the caption's attributes that a classifier finds in its picture"),
-    Kind("caption_accuracy", 1, "share of pictures whose caption is found among others"),
-    Kind("r_precision", 1, "share of pictures whose own caption is the nearest of a hundred"),
-    Kind("clip_score", 1, "likeness of picture and caption by CLIP"),
-    Kind("precision", 1, "share of generated pictures that lie among real ones"),
-    Kind("recall", 1, "share of real pictures that lie among generated ones"),
-    Kind("is", 1, "Inception Score: how sure and how varied a classifier is; confident nonsense scores high"),
-    Kind("lpips_diversity", 0, "how much pictures of one caption differ"),
-    Kind("nearest_train", 0, "distance to the nearest training picture: copies have none"),
+    Kind("kid", -1, "distance of the generated pictures' features to the real ones' (Binkowski et al. 2018)", FEATURES),
+    Kind("fid", -1, "the same by mean and covariance (Heusel et al. 2017); biased where pictures are few", FEATURES),
+    Kind(
+        "attribute_accuracy",
+        1,
+        "share of the caption's attributes that a classifier finds in its picture",
+        "a classifier of painted attributes",
+    ),
+    Kind("r_precision", 1, "share of pictures whose own caption is the nearest of a hundred", FEATURES),
+    Kind("clip_score", 1, "likeness of picture and caption by CLIP", "CLIP"),
+    Kind("precision", 1, "share of generated pictures that lie among real ones", FEATURES),
+    Kind("recall", 1, "share of real pictures that lie among generated ones", FEATURES),
+    Kind("is", 1, "Inception Score: how sure and how varied a classifier is; confident nonsense scores high", FEATURES),
+    Kind("lpips_diversity", 0, "how much pictures of one caption differ", "AlexNet (LPIPS)"),
+    Kind("nearest_train", 0, "distance to the nearest training picture: copies have none", FEATURES),
 )
+METRICS = tuple(kind.name for kind in KINDS)
 WHILE_TRAINING = ("kid", "is")  # the scores that a run takes of itself
 
 

@@ -10,9 +10,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from stackgan.config import one_sentence
 from stackgan.errors import UserError
+from stackgan.evaluation.registry import METRICS
 
-METRICS = ("is", "fid", "kid", "precision", "recall", "nearest_train", "r_precision", "lpips_diversity", "clip_score",
-           "attribute_accuracy")  # fmt: skip
 WEIGHTS, FRAMES = ("ema", "raw", "best"), ("report", "crop", "off")
 SAMPLES = 1000
 
