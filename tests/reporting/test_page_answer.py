@@ -46,7 +46,7 @@ def test_a_setting_that_is_ahead_by_more_than_seeds_differ_is_best():
         "bce is best: kid_efflite0 1.10 ± 0.10 over 3 seeds, real pictures 0.01; the other one is behind by more than seeds differ."
     )
     assert [standing.label for standing in found.ranking] == ["bce", "wgan"] and found.real == "0.01"
-    assert found.ranking[1].against == "behind by 1.00 (0.77 to 1.23), more than seeds differ"
+    assert found.ranking[1].against == "behind by 1.000 (0.773 to 1.227), more than seeds differ"
     assert not found.ranking[0].against and "less is better" in found.measure
 
 

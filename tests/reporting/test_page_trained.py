@@ -8,20 +8,34 @@ import statistics
 import pytest
 from page_study import write_run
 from test_page_numbers import embedded, tables
-from trained_study import SETTINGS, trained_study  # noqa: F401
 
 from stackgan.evaluation.feature_networks import efflite0_path
+from stackgan.experiment import run
 from stackgan.health.verdicts import RULES
+from stackgan.reporting.page import write_report
 from stackgan.reporting.score_table import write_table
+from support import TINY, composed
 
 pytestmark = pytest.mark.skipif(
     efflite0_path() is None, reason="the package of requirements/offline.txt is not installed"
 )
 
 
+SETTINGS = {"base": [], "lr=x10": ["lr=x10"]}
+COLLAPSED = ["loss=hinge", "health=stop", "health.every=8", "health.warm_up=0", "health.patience=1", "health.thresholds.black=1e6",
+             "health.acts_on=[black]"]  # fmt: skip
+
+
 @pytest.fixture(scope="module")
-def study(trained_study):  # noqa: F811
-    return trained_study
+def study(cache, tmp_path_factory):
+    """A study that training wrote: two settings with two seeds each, one that a verdict ended; and its page."""
+    outputs = tmp_path_factory.mktemp("trained")
+    jobs = [[*choices, f"seed={seed}"] for choices in SETTINGS.values() for seed in (0, 1)]
+    for choices in [*jobs, [*COLLAPSED, "seed=0"]]:
+        overrides = [*TINY, *choices, "images=48", "logger=none", "study=small"]
+        run(composed(*overrides, f"data.cache={cache}", f"outputs={outputs}"), overrides)
+    write_report(outputs / "small")
+    return outputs / "small"
 
 
 def statuses(study):
@@ -133,12 +147,12 @@ def test_made_up_studies_are_like_trained_ones(study, tmp_path):
     done = next(study / name for name, status in statuses(study).items() if status["state"] == "done")
     ended = next(status for status in statuses(study).values() if status["state"] == "collapsed")
     assert header(made) == header(done)
-    status, real = (json.loads((run / "status.json").read_text()) for run in (made, done))
+    status, real = (json.loads((folder / "status.json").read_text()) for folder in (made, done))
     assert set(status) == set(real) and set(status["scores"]) == set(real["scores"])
     assert set(status["provenance"]) == set(real["provenance"]) and set(status["verdicts"][0]) == set(
         ended["verdicts"][0]
     )
-    records, real_records = (json.loads((run / "evaluation.json").read_text()) for run in (made, done))
+    records, real_records = (json.loads((folder / "evaluation.json").read_text()) for folder in (made, done))
     assert {frozenset(row) for row in records} == {frozenset(row) for row in real_records}
     for key in ("metric", "captions", "generator", "network"):
         assert {row[key] for row in records} == {row[key] for row in real_records}, key

@@ -80,7 +80,7 @@ def answer(group: Group) -> Answer:
     sign = way(column.protocol.metric)
     scored.sort(key=lambda standing: -sign * statistics.fmean(standing.values))
     for standing in scored[1:]:
-        _compare(scored[0], standing, column, len(scored) - 1)
+        _compare(scored[0], standing, column, _intervals(scored))
     others = [standing for standing in standings if not standing.values]
     sentence = " ".join([_sentence(scored, others, column), *_reservations(scored[0], others)])
     return Answer(sentence, _so_far(group.runs), _real(column, scored[0]), _measure(column, scored), [*scored, *others])
@@ -111,6 +111,12 @@ def _score(standing: Standing, column: Column) -> str:
     return f"{value} (one seed{f'; ± {std} over {column.protocol.parts}' if std else ''})"
 
 
+def _intervals(scored: Sequence[Standing]) -> int:
+    """How many of the others can be compared with the best by their seeds."""
+    several = [len(standing.values) > 1 for standing in scored]
+    return sum(several[1:]) if several[0] else 0
+
+
 def _compare(best: Standing, other: Standing, column: Column, comparisons: int) -> None:
     """Say how far the other is behind, and whether by more than seeds differ."""
     sign = way(column.protocol.metric)
@@ -124,8 +130,8 @@ def _compare(best: Standing, other: Standing, column: Column, comparisons: int) 
             f"behind by {measured(behind, abs(behind) / 10)[0]}; {one} tell whether other seeds would say the same"
         )
         return
-    half = (interval[1] - interval[0]) / 2
-    middle, low, high = (measured(value, half)[0] for value in (behind, *interval))
+    digit = (interval[1] - interval[0]) / 20  # one more than the half width has: the sign of an end near zero counts
+    middle, low, high = (measured(value, digit)[0] for value in (behind, *interval))
     other.tied = interval[0] <= 0
     words = "less than seeds differ: they cannot be told apart" if other.tied else "more than seeds differ"
     other.against = f"behind by {middle} ({low} to {high}), {words}"
@@ -218,11 +224,10 @@ def _measure(column: Column, scored: Sequence[Standing]) -> str:
     better = "less" if way(protocol.metric) < 0 else "more"
     parts = [f"{protocol.metric} ({protocol.short}){meaning}; {better} is better."]
     if any(len(standing.values) > 1 for standing in scored):
-        count = len(scored) - 1
+        parts.append("± is the deviation over seeds.")
+    if count := _intervals(scored):
         together = f", all {count} together" if count > 1 else ""
-        parts.append(
-            f"± is the deviation over seeds; intervals are Welch's of the difference of means, at 95 %{together}."
-        )
+        parts.append(f"Intervals are Welch's of the difference of means, at 95 %{together}.")
     budgets = {run.images for standing in scored for run in standing.runs if run.state == "done"}
     if len(budgets) > 1:
         parts.append(f"Mind that the runs saw different numbers of images, {min(budgets):,} to {max(budgets):,}.")
