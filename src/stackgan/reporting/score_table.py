@@ -11,8 +11,9 @@ from pathlib import Path
 from stackgan.data.files import replacing
 from stackgan.errors import UserError
 from stackgan.reporting.page.collect import RunRecord, read_study
-from stackgan.reporting.page.compare import Column, Group, Protocol, groups
+from stackgan.reporting.page.compare import Column, Group, groups
 from stackgan.reporting.page.markdown import board, plain, protocols, shared
+from stackgan.reporting.page.protocol import Protocol
 from stackgan.run_directory import write_atomically
 
 FOUND = ("value", "std", "low", "high", "real", "real_train", "shuffled")

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from stackgan.reporting.page.collect import RunRecord
-from stackgan.reporting.page.compare import Group, Protocol
+from stackgan.reporting.page.compare import Group
 from stackgan.reporting.page.files import number
+from stackgan.reporting.page.protocol import Protocol
 from stackgan.reporting.page.words import COLUMN_MEANINGS, SECTIONS
 
 POINTS = 250_000  # numbers of all curves of a page together: some 4 MB
