@@ -181,16 +181,13 @@ def test_settings_are_named_by_what_differs_between_them(tmp_path):
         text = page.read_text().replace("\\", "")
         assert f"All runs: {', '.join(common)}." in text and "generator_channels=16,loss" not in text
     rows = [line.split(" | ")[0].strip("| ") for line in text.splitlines() if " | waiting | " in line]
-    assert rows == [
-        "base",
-        "base",
-        "lr=x10",
-        "lr=x10",
-        "loss=wgan",
-        "loss=wgan",
-        "loss=wgan,lr=x10",
-        "loss=wgan,lr=x10",
-    ]
+    assert rows == [f"loss={loss},lr={lr}" for loss in ("bce", "wgan") for lr in ("base", "x10") for _ in (0, 1)]
+
+
+def test_a_default_is_named_where_it_was_typed_beside_others(tmp_path):
+    write_study(tmp_path, [], [["norm=batch", "seed=0"], ["norm=none", "seed=0"], ["lr=x10", "seed=0"]])
+    labels = [each.label for each in read_study(tmp_path).runs]
+    assert labels == ["norm=batch", "norm=none", "lr=x10"]  # the last one's norm was not typed
 
 
 def test_the_name_of_a_folder_that_was_cut_does_not_decide_what_differs(tmp_path):

@@ -7,7 +7,7 @@ from typing import Any
 
 from stackgan.evaluation.record import ProtocolRecord
 from stackgan.reporting.page.files import FolderReader, mapping, number, sequence, text, whole
-from stackgan.reporting.page.labels import label, setting_parts, shared_parts
+from stackgan.reporting.page.labels import label, setting_parts, shared_parts, spelled_out, varying_keys
 from stackgan.run_directory import is_running
 
 RUN_FILES = ("status.json", "config.yaml", "metrics.csv")
@@ -102,8 +102,9 @@ def read_study(folder: Path) -> Study:
     named = {run.folder for run in runs}
     runs += [_guarded(folder, {"folder": path.name}) for path in run_folders(folder) if path not in named]
     shared = shared_parts([run.parts for run in runs])
+    vary = varying_keys([run.parts for run in runs], shared)
     for run in runs:
-        run.label = label(run.parts, shared)
+        run.label = label(spelled_out(run.parts, run.overrides, vary), shared)
         run.name = run.name or run.label
     _name_apart(runs)
     command = [text(part) for part in sequence(about.get("command"))]

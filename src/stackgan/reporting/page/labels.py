@@ -3,7 +3,8 @@
 import re
 from collections.abc import Sequence
 
-from stackgan.signature import folder_name, name_parts
+from stackgan.cli.spelling import shown
+from stackgan.signature import GROUPS, folder_name, name_parts
 
 NOT_OF_A_SETTING = ("stage", "seed")
 
@@ -25,6 +26,30 @@ def shared_parts(settings: Sequence[Sequence[str]]) -> list[str]:
     if len({tuple(parts) for parts in settings}) < 2:
         return []
     return [part for part in settings[0] if all(part in parts for parts in settings)]
+
+
+def spelled_out(parts: Sequence[str], overrides: Sequence[str], vary: Sequence[str]) -> list[str]:
+    """The parts with what was typed though it is the default, of keys in which settings differ: `norm=batch` beside `norm=none`.
+
+    Args:
+        vary: those keys, in the order in which they are said.
+    """
+    known = {_key(part) for part in parts}
+    typed = [shown(override) for override in overrides]
+    defaults = [each for each in typed if _key(each) in vary and _key(each) not in known]
+    return sorted([*parts, *defaults], key=lambda part: vary.index(_key(part)) if _key(part) in vary else -1)
+
+
+def varying_keys(settings: Sequence[Sequence[str]], shared: Sequence[str]) -> list[str]:
+    """The keys of choices that not all settings have, in the order of the configuration."""
+    own = dict.fromkeys(_key(part) for parts in settings for part in parts if part not in shared and "=" in part)
+    return sorted(
+        own, key=lambda key: GROUPS.index(group) if (group := key.partition(".")[0]) in GROUPS else len(GROUPS)
+    )
+
+
+def _key(part: str) -> str:
+    return part.partition("=")[0]
 
 
 def label(parts: Sequence[str], shared: Sequence[str]) -> str:
