@@ -5,6 +5,8 @@ python src/demo.py run=<run folder> port=0                       any free port
 python src/demo.py run=<run folder> host=0.0.0.0 port=8080       for other machines too
 """
 
+from stackgan.cli.start import start  # isort: skip  (first: Ctrl-C is one line from here on)
+
 import os
 from contextlib import suppress
 
@@ -12,7 +14,7 @@ import hydra
 from omegaconf import DictConfig
 
 from stackgan.cli.requests import DEMO, DemoRequest, request_of
-from stackgan.cli.run import run_script, user_errors
+from stackgan.cli.run import user_errors
 from stackgan.run_lookup import find_run, has_generator
 
 
@@ -35,4 +37,4 @@ def main(composed: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    run_script(main, DEMO, __doc__)
+    start(main, DEMO, __doc__)

@@ -6,6 +6,8 @@ python src/evaluate.py study=<folder of runs>                           every fi
 python src/evaluate.py images=<folder> data=cub data.root=<CUB folder>  pictures from elsewhere
 """
 
+from stackgan.cli.start import start  # isort: skip  (first: Ctrl-C is one line from here on)
+
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +17,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from stackgan.cli.requests import EVALUATE, EvaluateRequest, request_of
-from stackgan.cli.run import BAD_INPUT, run_script, user_errors
+from stackgan.cli.run import BAD_INPUT, user_errors
 from stackgan.config import Config, typed
 from stackgan.errors import UserError
 from stackgan.run_lookup import find_run, find_study, has_generator
@@ -118,4 +120,4 @@ def show(scored: "Scored") -> None:
 
 
 if __name__ == "__main__":
-    run_script(main, EVALUATE, __doc__)
+    start(main, EVALUATE, __doc__)

@@ -5,6 +5,8 @@ python src/fit_classifier.py network=inception_finetuned data=cub data.root=<CUB
 python src/fit_classifier.py network=inception_finetuned data=cub data.root=<...> imagenet_weights=<inception_v3_google-0cc3c7bd.pth>
 """
 
+from stackgan.cli.start import start  # isort: skip  (first: Ctrl-C is one line from here on)
+
 from dataclasses import fields
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
 from stackgan.cli.requests import FIT, FitRequest
-from stackgan.cli.run import run_script, user_errors
+from stackgan.cli.run import user_errors
 from stackgan.config import Config, stage_scale, typed
 from stackgan.errors import UserError
 
@@ -52,4 +54,4 @@ def main_with_own_keys() -> None:
 
 
 if __name__ == "__main__":
-    run_script(main_with_own_keys, FIT, __doc__)
+    start(main_with_own_keys, FIT, __doc__)

@@ -4,13 +4,15 @@ python src/generate.py run=<run folder> caption='a small red bird with black win
 python src/generate.py run=<run folder> captions=<text file, one a line> count=4 seed=1 truncation=0.8
 """
 
+from stackgan.cli.start import start  # isort: skip  (first: Ctrl-C is one line from here on)
+
 from pathlib import Path
 
 import hydra
 from omegaconf import DictConfig
 
 from stackgan.cli.requests import GENERATE, GenerateRequest, request_of
-from stackgan.cli.run import run_script, user_errors
+from stackgan.cli.run import user_errors
 from stackgan.errors import UserError
 from stackgan.run_lookup import find_run, has_generator
 
@@ -41,4 +43,4 @@ def main(composed: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    run_script(main, GENERATE, __doc__)
+    start(main, GENERATE, __doc__)

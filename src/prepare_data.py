@@ -6,11 +6,13 @@ python src/prepare_data.py data=folder data.root=<folder>                picture
 python src/prepare_data.py data=emoji                                    OpenMoji's drawings: pip install -e '.[emoji]'
 """
 
+from stackgan.cli.start import start  # isort: skip  (first: Ctrl-C is one line from here on)
+
 import hydra
 from omegaconf import DictConfig
 
 from stackgan.cli.requests import PREPARE
-from stackgan.cli.run import run_script, user_errors
+from stackgan.cli.run import user_errors
 from stackgan.config import typed
 
 
@@ -26,4 +28,4 @@ def main(composed: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    run_script(main, PREPARE, __doc__)
+    start(main, PREPARE, __doc__)

@@ -4,11 +4,13 @@ python src/report.py study=outputs/six_variants
 python src/report.py study=outputs/runs                  all single runs
 """
 
+from stackgan.cli.start import start  # isort: skip  (first: Ctrl-C is one line from here on)
+
 import hydra
 from omegaconf import DictConfig
 
 from stackgan.cli.requests import REPORT, StudyRequest, request_of
-from stackgan.cli.run import run_script, user_errors
+from stackgan.cli.run import user_errors
 from stackgan.errors import UserError
 from stackgan.run_lookup import find_study
 
@@ -26,4 +28,4 @@ def main(composed: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    run_script(main, REPORT, __doc__)
+    start(main, REPORT, __doc__)

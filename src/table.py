@@ -4,11 +4,13 @@ python src/table.py study=outputs/six_variants
 python src/table.py run=<run folder>
 """
 
+from stackgan.cli.start import start  # isort: skip  (first: Ctrl-C is one line from here on)
+
 import hydra
 from omegaconf import DictConfig
 
 from stackgan.cli.requests import TABLE, TableRequest, request_of
-from stackgan.cli.run import run_script, user_errors
+from stackgan.cli.run import user_errors
 from stackgan.run_lookup import find_run, find_study, is_done
 
 
@@ -25,4 +27,4 @@ def main(composed: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    run_script(main, TABLE, __doc__)
+    start(main, TABLE, __doc__)

@@ -9,6 +9,8 @@ python src/train.py sweep=six_variants dry_run=true       what it would do
 python src/train.py --cfg job                             show the configuration; --help lists the choices
 """
 
+from stackgan.cli.start import start  # isort: skip  (first: Ctrl-C is one line from here on)
+
 import warnings
 
 import hydra
@@ -16,25 +18,23 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from stackgan.cli.run import run_script, user_errors
+from stackgan.cli.run import user_errors
 from stackgan.cli.script import TRAIN
 from stackgan.config import typed
-from stackgan.errors import UserError
 from stackgan.hosted import run_hosted
-from stackgan.preflight import check_run
+from stackgan.preflight import check_alone, check_run
 from stackgan.run_lookup import name_runs
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="config")
 def main(composed: DictConfig) -> dict[str, float]:
     hydra_config = HydraConfig.get()
-    overrides = list(hydra_config.overrides.task)
     if hydra_config.mode is RunMode.MULTIRUN:  # our own launcher gives every job a process with a command of its own
-        return run_hosted(typed(composed), overrides)
+        return run_hosted(typed(composed), list(hydra_config.overrides.task))
     with user_errors():
+        overrides = list(hydra_config.overrides.task)
         config = typed(composed)
-        if config.dry_run:
-            raise UserError("dry_run=true lists the jobs of a sweep; add -m to list a single run as one.")
+        check_alone(config, hydra_config.overrides.hydra)
         name_runs(config)
         check_run(config, overrides)
         from stackgan.experiment import run  # imports torch: only once the run is known to have what it needs
@@ -47,4 +47,4 @@ if __name__ == "__main__":
     warnings.filterwarnings(
         "ignore", message=r"\s*'hydra/launcher/submitit_\w+' is validated against ConfigStore schema"
     )
-    run_script(main, TRAIN, __doc__)
+    start(main, TRAIN, __doc__)

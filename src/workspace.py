@@ -4,11 +4,13 @@ python src/workspace.py entity=<user or team> project=stackgan
 python src/workspace.py entity=<user or team> project=stackgan study=six_variants
 """
 
+from stackgan.cli.start import start  # isort: skip  (first: Ctrl-C is one line from here on)
+
 import hydra
 from omegaconf import DictConfig
 
 from stackgan.cli.requests import WORKSPACE, WorkspaceRequest, request_of
-from stackgan.cli.run import run_script, user_errors
+from stackgan.cli.run import user_errors
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="workspace")
@@ -22,4 +24,4 @@ def main(composed: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    run_script(main, WORKSPACE, __doc__)
+    start(main, WORKSPACE, __doc__)

@@ -17,12 +17,53 @@ from stackgan.run_directory import locate_run, study_directory
 from stackgan.text.minilm_files import find_weights
 from stackgan.tracking.checks import require_trackers
 
+SWEEPS_OWN = ("jobs", "on_failure", "dry_run")  # settings of a sweep, not of its jobs
+
 
 class Need(NamedTuple):
     """Something that has to be there. Two runs that need the same have equal needs."""
 
     check: Callable[..., object]  # raises UserError where it is not
     arguments: tuple[Any, ...] = ()
+
+
+def check_alone(config: Config, hydras: Sequence[str] = ()) -> None:
+    """Refuse what a single run has no use for, and a sweep or a Stage II might. Raises UserError.
+
+    Args:
+        hydras: overrides of Hydra's own settings.
+    """
+    if config.dry_run:
+        raise UserError("dry_run=true lists the jobs of a sweep; add -m to list a single run as one.")
+    asked = [f"{key}={getattr(config, key)}" for key in SWEEPS_OWN if getattr(config, key) != getattr(Config(), key)]
+    asked += [override for override in hydras if override.startswith(("hydra.launcher", "hydra.sweeper"))]
+    if asked:
+        raise UserError(
+            f"{asked[0]} changes nothing: it belongs to a sweep, and this is a single run; add -m, or leave it out."
+        )
+    _check_stage_one([config])
+
+
+def check_together(configs: Sequence[Config], overrides: Sequence[Sequence[str]]) -> None:
+    """Refuse several values of what a sweep has one of, and what none of its runs has a use for. Raises UserError.
+
+    Args:
+        overrides: what was typed for each run, settings of the sweep among them.
+    """
+    _check_stage_one(configs)
+    for key in (*SWEEPS_OWN, "outputs"):
+        given = dict.fromkeys(each for typed in overrides for each in typed if each.startswith(f"{key}="))
+        if len(given) > 1:
+            raise UserError(
+                f"{' and '.join(given)}: {key} is the whole sweep's; give one value, or a command for each."
+            )
+
+
+def _check_stage_one(configs: Sequence[Config]) -> None:
+    """Where a sweep is over both stages all its runs are given the Stage I."""
+    given = [config.stage_one for config in configs if config.stage_one != "auto"]
+    if given and all(config.stage.name == "one" for config in configs):
+        raise UserError(f"stage_one={given[0]} changes nothing: it belongs to stage=two, and this is stage=one.")
 
 
 def check_run(config: Config, overrides: Sequence[str]) -> None:

@@ -22,11 +22,17 @@ from stackgan.errors import UserError
 from stackgan.evaluation.registry import TEST
 from stackgan.gpus import ALL, device_count
 from stackgan.identity import BOOKKEEPING
-from stackgan.run_directory import BY_VERDICT, StageOneEnded, Status, find_start, locate_run, read_status
+from stackgan.preflight import SWEEPS_OWN, check_together
+from stackgan.run_directory import (
+    BY_VERDICT,
+    StageOneEnded,
+    Status,
+    find_start,
+    locate_run,
+    read_status,
+)
 from stackgan.run_lookup import name_runs
 from stackgan.signature import flat, run_name, run_signature, stage_one_signature
-
-LAUNCHER_KEYS = ("jobs", "on_failure", "dry_run")  # settings of the sweep, not of its jobs
 
 
 @dataclass(eq=False)
@@ -34,7 +40,7 @@ class Job:
     """One run of a sweep: what was asked for, and what has become of it.
 
     Attributes:
-        overrides: what its process is started with.
+        overrides: what was typed for it.
         state: `waiting`, or one of status.json's states.
         budget: images to train; None where it was given in epochs and the data set has not been seen yet.
         parent: its Stage I, where that is a job of the sweep.
@@ -62,6 +68,12 @@ class Job:
     @property
     def name(self) -> str:
         return self.folder.name if self.folder else run_name(self.config, self.overrides)
+
+    @property
+    def arguments(self) -> list[str]:
+        """What its process is started with: its overrides but for a Stage I that is for others of the sweep."""
+        alone = self.config.stage.name == "one"
+        return [each for each in self.overrides if not (alone and each.startswith("stage_one="))]
 
     @property
     def log(self) -> Path | None:
@@ -159,7 +171,7 @@ def compose_jobs(
     jobs = []
     counts: dict[str, int] = {}
     for number, given in enumerate(job_overrides, first):
-        overrides = [override for override in given if override.partition("=")[0] not in LAUNCHER_KEYS]
+        overrides = [override for override in given if override.partition("=")[0] not in SWEEPS_OWN]
         overrides = spell_overrides(overrides, TRAIN, sweeps=False)
         composed = loader.load_sweep_config(master, overrides)
         with open_dict(composed):
@@ -181,6 +193,7 @@ def compose_jobs(
             jobs.append(Job(number, kept, composed, config, budget=_budget(config)))
         except UserError as error:
             raise UserError(f"job {number} ({' '.join(given)}): {error}") from error
+    check_together([job.config for job in jobs], job_overrides)
     for job in jobs:
         if job.config.study is None:
             study = study or study_name(jobs)

@@ -134,7 +134,7 @@ class Pool:
         gpus = self._dealer.take(gpus_needed(job.config, self.gpus))
         try:
             environment = job_environment(os.environ, job.config, gpus, self.size)
-            process = JobProcess([*self.command, *job.overrides, "hydra.mode=RUN"], environment, job.log, self.warm)
+            process = JobProcess([*self.command, *job.arguments, "hydra.mode=RUN"], environment, job.log, self.warm)
         except OSError:
             self._dealer.give_back(gpus)
             raise

@@ -6,11 +6,13 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
-from hydra.errors import HydraException, OverrideParseException
-from omegaconf.errors import OmegaConfBaseException
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException
 
 from stackgan.cli.help_text import help_text
+from stackgan.cli.interrupt import STOPPED, STOPPED_LINE, interrupted
 from stackgan.cli.script import Script
 from stackgan.cli.spelling import spell
 from stackgan.config import one_sentence, register
@@ -18,20 +20,36 @@ from stackgan.errors import UserError
 from stackgan.lifeline import hold_lifeline
 from stackgan.memory import keep_freed_memory
 
-FAILED, BAD_INPUT, STOPPED = 1, 2, 130
+FAILED, BAD_INPUT, NOBODY_READS = 1, 2, 141
 FLAGS = (
     "The --resolve flag",
     "Only one of --run",
     "Config group override must be",
 )  # how Hydra begins its bare ValueErrors
+GROUPED = re.compile(r"\d{1,3}(,\d{3})+")  # 50,000
 EXTRA = "pip install -c requirements/constraints.txt -e '.[sweep]'"
 
 
 def run_script(main: Callable[[], None], script: Script, description: str | None) -> None:
     """Run the Hydra entry point of conf/<script.config>.yaml; --help prints the description and the settings.
 
-    Exit codes: 0 done, 1 failed (with traceback), 2 bad configuration or input (one sentence).
+    Exit codes: 0 done, 1 failed (with traceback), 2 bad configuration or input (one sentence), 130 Ctrl-C (one line), 141 where what
+    read the output has ended.
     """
+    try:
+        _run(main, script, description)
+    except KeyboardInterrupt:
+        print(STOPPED_LINE, file=sys.stderr)
+        sys.exit(STOPPED)
+    except BrokenPipeError:
+        if not _nobody_reads():
+            raise
+        sys.exit(NOBODY_READS)
+    finally:
+        _nobody_reads()
+
+
+def _run(main: Callable[[], None], script: Script, description: str | None) -> None:
     if {"--help", "-h"} & set(sys.argv[1:]):
         print(help_text(description or "", script.config))
         return
@@ -43,20 +61,36 @@ def run_script(main: Callable[[], None], script: Script, description: str | None
         with user_errors():
             sys.argv[1:] = spell(sys.argv[1:], script)
             main()
-    except KeyboardInterrupt:
-        print("stopped; the same command goes on with what is finished", file=sys.stderr)
-        sys.exit(STOPPED)
-    except HydraException as error:
-        _stop(hydra_sentence(error, script))
-    except OmegaConfBaseException as error:
-        _stop(one_sentence(error))
+    except BrokenPipeError:
+        raise
     except Exception as error:
-        if str(error).startswith("Unknown plugin class"):  # Hydra's word for a launcher whose package is missing
-            _stop(f"the package of this hydra/launcher or hydra/sweeper is missing: {EXTRA}.")
-        if isinstance(error, ValueError) and str(error).startswith(FLAGS):
-            _stop(f"{str(error).splitlines()[0]}; --help lists the settings and choices.")
-        traceback.print_exc()
-        sys.exit(FAILED)
+        _tell(error, script)
+
+
+def _tell(error: Exception, script: Script) -> None:
+    """In one sentence where it is the user's, else with its traceback; ends the process."""
+    if isinstance(error, HydraException):
+        _stop(hydra_sentence(error, script))
+    if isinstance(error, OmegaConfBaseException):
+        _stop(one_sentence(error, script.schema))
+    if str(error).startswith("Unknown plugin class"):  # Hydra's word for a launcher whose package is missing
+        _stop(f"the package of this hydra/launcher or hydra/sweeper is missing: {EXTRA}.")
+    if isinstance(error, ValueError) and str(error).startswith(FLAGS):
+        _stop(f"{str(error).splitlines()[0]}; --help lists the settings and choices.")
+    traceback.print_exception(error)
+    sys.exit(FAILED)
+
+
+def _nobody_reads() -> bool:
+    """Whether what read the output has ended (`| head`); what is still printed then goes nowhere."""
+    gone = False
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            gone = True
+    return gone
 
 
 @contextmanager
@@ -66,9 +100,17 @@ def user_errors() -> Iterator[None]:
         yield
     except UserError as error:
         _stop(str(error))
+    except InterpolationResolutionError as error:  # read where a value is: of ${x} that is no setting
+        _stop(
+            f"{str(error).splitlines()[0]}: ${{<setting>}} stands for the value of a setting, ${{oc.env:NAME}} for a variable."
+        )
+    except Exception as error:
+        if interrupted():  # while something was imported, which made another exception of it
+            raise KeyboardInterrupt from error
+        raise
 
 
-def _stop(sentence: str) -> None:
+def _stop(sentence: str) -> NoReturn:
     print(sentence, file=sys.stderr)
     sys.exit(BAD_INPUT)
 
@@ -79,6 +121,8 @@ def hydra_sentence(error: HydraException, script: Script) -> str:
     if isinstance(error, OverrideParseException):
         key, _, value = error.override.partition("=")
         return f"{error.override} cannot be read as Hydra writes values; quote what is text: \"{key}='{value}'\"."
+    if isinstance(error, MissingConfigException) and "primary config" in text:
+        return f"--config-name={error.missing_cfg_file}: neither conf/ nor the folder of --config-dir has such a file."
     missing = re.search(r"Could not find '([\w/]+)/([^'/]*)'\s+Available options in '.*?':\n((?:\t.*\n?)*)", text)
     if missing:
         group, choice, options = missing.groups()
@@ -88,7 +132,9 @@ def hydra_sentence(error: HydraException, script: Script) -> str:
         return script.no_setting(unknown[1].lstrip("+~").partition("=")[0])
     several = re.search(r"Ambiguous value for argument '([^']*)'", text)
     if several:
-        return f"{several[1]} gives several values for one run; add -m to make a run of each."
+        key, _, value = several[1].partition("=")
+        plainly = f"without commas a number is {key}={value.replace(',', '')}, and " if GROUPED.fullmatch(value) else ""
+        return f"{several[1]} gives several values for one run; {plainly}-m makes a run of each."
     lines = [line.strip() for line in text.splitlines() if line.strip() and "hydra.cc/docs" not in line]
     cause = error.__cause__
     if isinstance(cause, OmegaConfBaseException) and cause.full_key:

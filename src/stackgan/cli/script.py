@@ -30,6 +30,7 @@ class Script:
         paths: keys whose values are paths: taken literally, with commas, equals signs and brackets, and with ~ expanded.
         names: keys whose values are taken literally, and never as several.
         texts: the same, and what looks like an interpolation is text too.
+        sweeps: whether a command of it can be several runs (-m).
     """
 
     config: str
@@ -37,6 +38,7 @@ class Script:
     paths: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()
+    sweeps: bool = False
 
     @cached_property
     def choices(self) -> dict[str, list[str]]:
@@ -58,4 +60,4 @@ class Script:
         return no_setting(key, [*self.choices, *self.types], foreign)
 
 
-TRAIN = Script("config", Config, PATHS, names=("study",), texts=("logger.notes",))
+TRAIN = Script("config", Config, PATHS, names=("study",), texts=("logger.notes",), sweeps=True)

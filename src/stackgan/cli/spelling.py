@@ -10,8 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import get_origin
 
-from hydra._internal.utils import get_args_parser
-
+from stackgan.cli.flags import MULTIRUN, split_flags
 from stackgan.cli.script import TRAIN, Script
 from stackgan.cli.values import (
     NO,
@@ -28,6 +27,7 @@ from stackgan.cli.values import (
 from stackgan.errors import UserError
 
 UNSET = ("variant", "sweep")  # groups without a choice of their own
+HYDRAS_PLACES = ("hydra.run", "hydra.sweep", "hydra.output_subdir", "hydra.job.chdir")
 # The flags with which a user's own groups come in, which the scripts know nothing of.
 OWN_CONFIGURATIONS = ("--config-dir", "-cd", "--config-path", "-cp", "--config-name", "-cn")
 
@@ -35,7 +35,10 @@ OWN_CONFIGURATIONS = ("--config-dir", "-cd", "--config-path", "-cp", "--config-n
 def spell(arguments: Sequence[str], script: Script) -> list[str]:
     """The arguments of a script as Hydra's parser and grammar mean them. Raises UserError for one that sets nothing."""
     flags, overrides = split_flags(arguments, script)
-    spelled = spell_overrides(overrides, script, _sweeps(flags, overrides))
+    sweeps = _sweeps(flags, overrides)
+    if sweeps and not script.sweeps:
+        raise UserError(f"{script.config}.py does one thing a command: only train.py sweeps (-m, sweep=).")
+    spelled = spell_overrides(overrides, script, sweeps)
     if not any(flag.startswith(OWN_CONFIGURATIONS) for flag in flags):
         _check_keys(spelled, script)
     return [*spelled, *flags]
@@ -53,38 +56,9 @@ def shown(override: str) -> str:
     return f"{key}={read_string(value)}" if ours and is_string(value) else override
 
 
-def split_flags(arguments: Sequence[str], script: Script = TRAIN) -> tuple[list[str], list[str]]:
-    """Flags with their values, and overrides, wherever each of them stood."""
-    actions = {name: action for action in get_args_parser()._actions for name in action.option_strings}
-    flags: list[str] = []
-    overrides: list[str] = []
-    rest = list(arguments)
-    while rest:
-        argument = rest.pop(0)
-        name, equals, _ = argument.partition("=")
-        if not argument.startswith("-"):
-            overrides.append(argument)
-        elif name not in actions:
-            raise UserError(_no_flag(argument, script))
-        else:
-            action = actions[name]
-            takes = not equals and action.nargs != 0 and rest and not rest[0].startswith("-")
-            allowed = action.nargs is None or (bool(rest) and rest[0] in (action.choices or ()))
-            flags += [argument, rest.pop(0)] if takes and allowed else [argument]
-    return flags, overrides
-
-
-def _no_flag(argument: str, script: Script) -> str:
-    name, _, value = argument.partition("=")
-    setting = name.strip("-").replace("-", "_")
-    if script.knows(setting):
-        return f"{argument}: settings are written without dashes, as {setting}={value or '<value>'}."
-    return script.no_setting(setting) if setting else f"{argument} is no flag; --help lists settings and choices."
-
-
 def _sweeps(flags: Sequence[str], overrides: Sequence[str]) -> bool:
     asked = any(override.startswith("sweep=") and override not in ("sweep=", "sweep=null") for override in overrides)
-    return bool({"-m", "--multirun"} & set(flags)) or "hydra.mode=MULTIRUN" in overrides or asked
+    return bool(set(MULTIRUN) & set(flags)) or "hydra.mode=MULTIRUN" in overrides or asked
 
 
 def _check_keys(overrides: Sequence[str], script: Script) -> None:
@@ -99,6 +73,7 @@ def _spell(override: str, script: Script, sweeps: bool) -> list[str]:
     name, equals, value = override.partition("=")
     key = name.strip().lstrip("+~")
     if key.startswith("hydra"):
+        _check_place(key)
         return [override]
     if name.startswith("~"):
         key, value = key.partition("=")[0], "null"
@@ -126,6 +101,14 @@ def _spell(override: str, script: Script, sweeps: bool) -> list[str]:
     if get_origin(script.types.get(key)) is list and value and value != "null" and value[0] not in "[$":
         return [f"{name}=[{value}]"]
     return [f"{name}={each(value, lambda word: plain(key, word, script))}"]
+
+
+def _check_place(key: str) -> None:
+    """Hydra's own folders would be made and stay empty."""
+    if any(f"{key}.".startswith(f"{place}.") for place in HYDRAS_PLACES):
+        raise UserError(
+            f"{key} is not set here: a run lies in <outputs>/<study>/; give outputs=<folder> and study=<name>."
+        )
 
 
 def _removed(key: str, script: Script) -> str:

@@ -10,6 +10,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.types import Quote, QuotedString
 
 from stackgan.cli.script import Script
+from stackgan.errors import UserError
 
 NUMBERS = {  # group: the choice that a number stands on, and the keys it sets
     "lr": ("base", ("generator", "discriminator")),
@@ -64,6 +65,8 @@ def literal(key: str, value: str, script: Script, sweeps: bool) -> str:
         return value
     if key in script.texts:
         return quoted(re.sub(r"(\\*)\$\{", r"\1\1\\${", value))
+    if key in script.names and "${" in value:
+        raise UserError(f"{key}={value}: a name cannot hold ${{...}}; let the shell put the value in.")
     if is_string(value) or "${" in value:
         return value
     if key in script.names:
@@ -123,6 +126,8 @@ def plain(key: str, word: str, script: Script) -> str:
     """A value that is no choice of a group: other words for it, and whole numbers as they are written elsewhere (1e5)."""
     word = WORDS.get(key, {}).get(word, word)
     kind, number = script.types.get(key), finite_number(word)
+    if kind is bool and number is not None and number not in (0, 1):
+        raise UserError(f"{key}={word} is not true or false.")
     whole = kind is int or (int in get_args(kind) and float not in get_args(kind))
     if whole and number is not None and not re.fullmatch(r"[+-]?[\d_]+", word) and number == number.to_integral_value():
         return str(int(number))
