@@ -15,14 +15,14 @@ from omegaconf import DictConfig
 
 from stackgan.cli.requests import DEMO, DemoRequest, request_of
 from stackgan.cli.run import user_errors
-from stackgan.run_lookup import find_run, has_generator
+from stackgan.run_lookup import find_generator
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="demo")
 def main(composed: DictConfig) -> None:
     with user_errors():
         asked = request_of(composed, DemoRequest)
-        run = find_run(str(asked.run), asked.outputs, has_generator)
+        run = find_generator(str(asked.run), asked.outputs)
         from stackgan.process import find_device  # imports torch: only once the request is known to be good
         from stackgan.reporting.demo import Demo
         from stackgan.reporting.demo_server import open_server

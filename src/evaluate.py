@@ -18,12 +18,15 @@ from omegaconf import DictConfig
 
 from stackgan.cli.requests import EVALUATE, EvaluateRequest, request_of
 from stackgan.cli.run import BAD_INPUT, user_errors
-from stackgan.config import Config, typed
+from stackgan.config import Config, saved_config, typed
 from stackgan.errors import UserError
-from stackgan.run_lookup import find_run, find_study, has_generator
+from stackgan.evaluation.picture_files import list_pictures, picture_sizes
+from stackgan.evaluation.request import ScoreRequest
+from stackgan.preflight import check_inputs
+from stackgan.run_lookup import check_generator, find_generator, find_study
+from stackgan.tracking.checks import require_wandb_run
 
 if TYPE_CHECKING:
-    from stackgan.evaluation.request import ScoreRequest
     from stackgan.evaluation.run_scores import Scored
 
 SUBJECTS = ("run", "study", "images")
@@ -35,15 +38,12 @@ def main(composed: DictConfig) -> None:
     with user_errors():
         asked = request_of(composed, EvaluateRequest)
         check(asked)
-        from stackgan.evaluation.request import ScoreRequest  # torch only once the request is known to be good
-
         request = ScoreRequest.of({key: value for key, value in vars(asked).items() if key not in OTHERS})
+        request.check_network()
         if asked.images is not None:
-            from stackgan.evaluation.run_scores import score_images
-
-            show(score_images(Path(asked.images), data_config(asked.cache), request))
+            evaluate_images(Path(asked.images), data_config(asked.cache), request)
         elif asked.run is not None:
-            evaluate_run(find_run(asked.run, asked.outputs, has_generator), request, asked.wandb)
+            evaluate_run(find_generator(asked.run, asked.outputs, asked.weights), request, asked.wandb)
         else:
             evaluate_study(find_study(str(asked.study), asked.outputs), request, asked.wandb)
 
@@ -73,8 +73,23 @@ def data_config(cache: str | None) -> Config:
     return found
 
 
-def evaluate_run(run: Path, request: "ScoreRequest", wandb: bool) -> None:
+def evaluate_images(folder: Path, config: Config, request: ScoreRequest) -> None:
+    """Score a folder of pictures and show the records; what can be missing is looked for first."""
+    files = list_pictures(folder, request.samples)
+    request.enough(len(files), f"the number of pictures in {folder}")
+    picture_sizes(folder, files)
+    check_inputs(config)
+    from stackgan.evaluation.run_scores import score_images  # imports torch
+
+    show(score_images(folder, config, request))
+
+
+def evaluate_run(run: Path, request: ScoreRequest, wandb: bool) -> None:
     """Score one run and show the records."""
+    config = saved_config(run)
+    check_generator(run, request.weights)
+    if wandb:
+        require_wandb_run(run, config.logger.wandb)
     from stackgan.evaluation.run_scores import score_run
 
     scored = score_run(run, request)
@@ -86,7 +101,7 @@ def evaluate_run(run: Path, request: "ScoreRequest", wandb: bool) -> None:
         send_scores(run, summary(scored.records))
 
 
-def evaluate_study(study: Path, request: "ScoreRequest", wandb: bool) -> None:
+def evaluate_study(study: Path, request: ScoreRequest, wandb: bool) -> None:
     """Score every finished run of a folder; one that cannot be scored is named and does not stop the others."""
     from stackgan.run_directory import read_status
 

@@ -18,6 +18,7 @@ from stackgan.cli.requests import FIT, FitRequest
 from stackgan.cli.run import user_errors
 from stackgan.config import Config, stage_scale, typed
 from stackgan.errors import UserError
+from stackgan.preflight import check_inputs
 
 OWN = [field.name for field in fields(FitRequest) if field.name not in {each.name for each in fields(Config)}]
 
@@ -29,6 +30,7 @@ def main(composed: DictConfig) -> None:
         config = typed(OmegaConf.masked_copy(composed, [str(key) for key in composed if key not in OWN]))
         if config.epochs is not None:
             raise UserError("the budget of a classifier is images=<n>; epochs is for training runs.")
+        check_inputs(config)
         from stackgan.evaluation.feature_networks import checkpoint, fit
         from stackgan.inputs import prepare_store
         from stackgan.process import prepare_process

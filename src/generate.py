@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 from stackgan.cli.requests import GENERATE, GenerateRequest, request_of
 from stackgan.cli.run import user_errors
 from stackgan.errors import UserError
-from stackgan.run_lookup import find_run, has_generator
+from stackgan.run_lookup import find_generator
 
 
 def read_captions(caption: str | None, file: str | None) -> list[str]:
@@ -24,14 +24,17 @@ def read_captions(caption: str | None, file: str | None) -> list[str]:
     try:
         return Path(file).read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"captions={file} cannot be read as text: {error}") from error
+        reason = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise UserError(
+            f"captions={file} cannot be read ({reason}); give a text file with one caption a line."
+        ) from error
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="generate")
 def main(composed: DictConfig) -> None:
     with user_errors():
         asked = request_of(composed, GenerateRequest)
-        run = find_run(str(asked.run), asked.outputs, has_generator)
+        run = find_generator(str(asked.run), asked.outputs)
         captions = read_captions(asked.caption, asked.captions)
         from stackgan.process import find_device  # imports torch: only once the request is known to be good
         from stackgan.reporting.generate import generate

@@ -14,12 +14,14 @@ from omegaconf import DictConfig
 from stackgan.cli.requests import PREPARE
 from stackgan.cli.run import user_errors
 from stackgan.config import typed
+from stackgan.preflight import check_inputs
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="prepare_data")
 def main(composed: DictConfig) -> None:
     with user_errors():
         config = typed(composed)
+        check_inputs(config)
         from stackgan.inputs import describe, prepare_inputs
 
         for stage in ("one", "two"):

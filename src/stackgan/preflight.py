@@ -86,6 +86,12 @@ def check_needs(config: Config, gpus: Sequence[str] | None = None, met: set[Need
             met.add(need)
 
 
+def check_inputs(config: Config) -> None:
+    """What the data set and its embeddings need. Raises UserError."""
+    for need in _input_needs(config):
+        need.check(*need.arguments)
+
+
 def check_elsewhere(config: Config, met: set[Need]) -> None:
     """The same for a run on another machine, which sees the same files and has GPUs of its own."""
     for need in set(_needs(config)) - met:
@@ -111,11 +117,15 @@ def check_objective(config: Config, objective: str) -> None:
 
 def _needs(config: Config) -> Iterator[Need]:
     yield Need(check_writable, (study_directory(config), "outputs"))
+    yield from _input_needs(config)
+    yield from _evaluation_needs(config.evaluation)
+    yield Need(require_trackers, (config.logger.wandb, config.logger.tensorboard))
+
+
+def _input_needs(config: Config) -> Iterator[Need]:
     yield Need(check_writable, (Path(config.data.cache), "data.cache"))
     yield from _data_needs(config)
     yield from _text_needs(config)
-    yield from _evaluation_needs(config.evaluation)
-    yield Need(require_trackers, (config.logger.wandb, config.logger.tensorboard))
 
 
 def _data_needs(config: Config) -> Iterator[Need]:

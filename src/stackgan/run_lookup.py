@@ -1,7 +1,6 @@
 """A run or a study by what people call it: a path, a folder's name, a signature, or `latest`. No torch here."""
 
 import json
-import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -9,9 +8,9 @@ from pathlib import Path
 from stackgan.config import Config
 from stackgan.errors import UserError
 from stackgan.run_directory import read_status
+from stackgan.run_names import DEPTHS, LATEST, is_signature
 
-LATEST = "latest"
-DEPTHS = ("*", "*/*", "*/*/*")  # of runs below outputs; a study may be called a/b
+SHOWN = 3  # of several runs that a word means
 
 
 def find_run(name: str, outputs: str | Path, ready: Callable[[Path], bool], key: str = "run") -> Path:
@@ -37,12 +36,11 @@ def find_run(name: str, outputs: str | Path, ready: Callable[[Path], bool], key:
         if not usable:
             raise UserError(f"{key}=latest: no run in {outputs} is finished ({len(runs)} in all).")
         return max(usable, key=lambda run: (run / "status.json").stat().st_mtime)
-    signature = bool(re.fullmatch(r"[0-9a-f]{8}", name))
+    signature = is_signature(name)
     found = [run for run in runs if (run.name.endswith(f"-{name}") if signature else run.name == name)]
     if len(found) > 1:
-        raise UserError(
-            f"{key}={name} is the name of {len(found)} runs: {', '.join(map(str, sorted(found)))}; give one path."
-        )
+        shown = ", ".join(map(str, sorted(found)[:SHOWN])) + (", ..." if len(found) > SHOWN else "")
+        raise UserError(f"{key}={name} is the name of {len(found)} runs: {shown}; give one path.")
     return found[0] if found else path
 
 
@@ -55,6 +53,39 @@ def find_study(name: str, outputs: str | Path) -> Path:
 def has_generator(run: Path) -> bool:
     """Whether pictures can be drawn with it."""
     return (run / "generator" / "generator.json").is_file()
+
+
+def check_generator(run: Path, weights: str = "ema") -> None:
+    """Refuse a run without the generator that is asked for.
+
+    Args:
+        run: its folder, or its generator/ folder.
+        weights: `best` is in generator_best/; `ema` and `raw` need generator/.
+
+    Raises:
+        UserError: there is no such folder, no run in it, or the run has not got so far.
+    """
+    folder = run / ("generator_best" if weights == "best" else "generator")
+    if any((place / "generator.json").is_file() for place in (folder, run)):
+        return
+    if not run.is_dir():
+        state = "is a file" if run.is_file() else "does not exist"
+        raise UserError(f"run={run} {state}; give a run's folder, its name, its signature, or run=latest.")
+    if weights == "best":
+        raise UserError(f"run={run} has no generator_best/; use weights=ema or weights=raw.")
+    status = read_status(run)
+    if status is None:
+        raise UserError(f"run={run} is no run folder: it has no generator/generator.json; give one, or run=latest.")
+    raise UserError(
+        f"run={run} has no generator/generator.json (its state: {status.state}); finish it with the command that started it."
+    )
+
+
+def find_generator(name: str, outputs: str | Path, weights: str = "ema") -> Path:
+    """The folder of a run that pictures can be drawn with. Raises UserError where there is none."""
+    run = find_run(name, outputs, has_generator)
+    check_generator(run, weights)
+    return run
 
 
 def is_done(run: Path) -> bool:

@@ -8,6 +8,7 @@ Everything else goes to Hydra untouched. No torch here.
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import get_origin
 
 from stackgan.cli.flags import MULTIRUN, split_flags
@@ -15,6 +16,7 @@ from stackgan.cli.script import TRAIN, Script
 from stackgan.cli.values import (
     NO,
     NUMBERS,
+    OUTPUTS,
     choice,
     choice_for_nothing,
     each,
@@ -46,7 +48,9 @@ def spell(arguments: Sequence[str], script: Script) -> list[str]:
 
 def spell_overrides(overrides: Sequence[str], script: Script, sweeps: bool) -> list[str]:
     """Overrides alone, those of a sweep's job among them. `sweeps`: whether `a,b` means one run each."""
-    return [spelled for override in overrides for spelled in _spell(override, script, sweeps)]
+    given = [unquoted(each.partition("=")[2]) for each in overrides if each.startswith("outputs=")]
+    outputs = Path(given[-1]).expanduser() if given else OUTPUTS
+    return [spelled for override in overrides for spelled in _spell(override, script, sweeps, outputs)]
 
 
 def shown(override: str) -> str:
@@ -69,7 +73,7 @@ def _check_keys(overrides: Sequence[str], script: Script) -> None:
             raise UserError(script.no_setting(key))
 
 
-def _spell(override: str, script: Script, sweeps: bool) -> list[str]:
+def _spell(override: str, script: Script, sweeps: bool, outputs: Path) -> list[str]:
     name, equals, value = override.partition("=")
     key = name.strip().lstrip("+~")
     if key.startswith("hydra"):
@@ -86,7 +90,7 @@ def _spell(override: str, script: Script, sweeps: bool) -> list[str]:
     if name.startswith("+") and script.knows(key):  # the schema is complete: nothing can be added to it
         name = key
     if key in (*script.paths, *script.names, *script.texts):
-        return [f"{name}={literal(key, value, script, sweeps)}"]
+        return [f"{name}={literal(key, value, script, sweeps, outputs)}"]
     if key == "logger":
         return _loggers(name, value, script, sweeps)
     if key.endswith(".name") and key.removesuffix(".name") in script.choices:

@@ -11,6 +11,7 @@ from hydra.core.override_parser.types import Quote, QuotedString
 
 from stackgan.cli.script import Script
 from stackgan.errors import UserError
+from stackgan.run_names import names_run
 
 NUMBERS = {  # group: the choice that a number stands on, and the keys it sets
     "lr": ("base", ("generator", "discriminator")),
@@ -23,6 +24,8 @@ WORDS = {  # what other programs call a value
     "device": {"gpu": "cuda"},
     "logger": {"csv": "none", "wb": "wandb", "tb": "tensorboard"},
 }
+RUNS = ("stage_one", "start_from")  # paths that may be given as a run's name
+OUTPUTS = Path("outputs")
 OFF = ("off", "none")
 YES, NO = ("true", "yes"), ("false", "no", "null", "0", "0.0", *OFF)
 SYNTAX = set("'\"[]{}()$\\")  # of Hydra's values: lists, functions, interpolations, quotes
@@ -59,8 +62,13 @@ def read_string(value: str) -> str:
     return value[1:-1].replace("\\" + value[0], value[0])
 
 
-def literal(key: str, value: str, script: Script, sweeps: bool) -> str:
-    """A path, a name or a text for Hydra. `sweeps`: whether paths between commas are several."""
+def literal(key: str, value: str, script: Script, sweeps: bool, outputs: Path = OUTPUTS) -> str:
+    """A path, a name or a text for Hydra.
+
+    Args:
+        sweeps: whether paths between commas are several.
+        outputs: where the names of runs are looked up.
+    """
     if value in ("", "null"):
         return value
     if key in script.texts:
@@ -71,14 +79,17 @@ def literal(key: str, value: str, script: Script, sweeps: bool) -> str:
         return value
     if key in script.names:
         return quoted(value)
-    places = split_paths(value) if sweeps else [value]
+    places = split_paths(value, outputs if key in RUNS else None) if sweeps else [value]
     return ",".join(quoted(str(Path(place).expanduser()) if place.startswith("~") else place) for place in places)
 
 
-def split_paths(value: str) -> list[str]:
+def split_paths(value: str, outputs: Path | None = None) -> list[str]:
     """Paths between commas, of which some may have commas in their own names: the fewest parts that all exist.
 
     Where there are no such parts, each comma separates; what is missing is then told of each.
+
+    Args:
+        outputs: a part may also be another word for a run below this folder.
     """
     words = value.split(",")
     best: list[list[str] | None] = [[], *[None] * len(words)]  # of the first n words
@@ -86,9 +97,13 @@ def split_paths(value: str) -> list[str]:
         for start in range(end):
             before, place = best[start], ",".join(words[start:end])
             shorter = before is not None and (best[end] is None or len(before) + 1 < len(best[end] or ()))
-            if before is not None and shorter and Path(place).expanduser().exists():
+            if before is not None and shorter and _is_there(place, outputs):
                 best[end] = [*before, place]
     return best[-1] or words
+
+
+def _is_there(place: str, outputs: Path | None) -> bool:
+    return Path(place).expanduser().exists() or (outputs is not None and names_run(place, outputs))
 
 
 def choice_for_nothing(group: str, script: Script) -> str | None:

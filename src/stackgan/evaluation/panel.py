@@ -18,13 +18,11 @@ from stackgan.evaluation.clip_score import ClipScorer
 from stackgan.evaluation.extraction import PictureReader, Workers, extract
 from stackgan.evaluation.feature_networks import FeatureNetwork, build_feature_network, data_fingerprint
 from stackgan.evaluation.feature_store import FeatureStore
-from stackgan.evaluation.registry import FEATURES, KINDS
-from stackgan.evaluation.request import ScoreRequest
+from stackgan.evaluation.request import BY_NETWORK, ScoreRequest
 from stackgan.evaluation.scores import Anchors, Said, Score, clip_score_of, distribution_scores
 from stackgan.evaluation.subjects import RealPictures, Subject
 from stackgan.inputs import Inputs
 
-BY_NETWORK = {kind.name for kind in KINDS if kind.judge == FEATURES}
 FRAMED = 0.01  # share of framed pictures above which scores are also taken without their frames
 
 
@@ -81,9 +79,11 @@ class Panel:
         return self.clip is not None or any(metric in self.request.metrics for metric in BY_NETWORK)
 
     def check(self) -> None:
-        """Refuse a data set with too few pictures before anything is drawn. Raises UserError."""
+        """Refuse a data set with too few pictures, or networks that are not there, before anything is drawn. Raises UserError."""
         for split in ("test", "train"):
             self.rows(split)
+        if self.listens:
+            _ = self.network, self.clip
 
     def rows(self, split: Split) -> np.ndarray:
         """The rows of the split's pictures, or of as many as are asked for, evenly spread. Raises UserError where there are few."""

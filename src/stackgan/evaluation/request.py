@@ -10,8 +10,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from stackgan.config import one_sentence
 from stackgan.errors import UserError
-from stackgan.evaluation.registry import METRICS
+from stackgan.evaluation.registry import FEATURES, KINDS, METRICS
+from stackgan.evaluation.weight_files import NETWORKS, TRAINED, official_or_packaged
 
+BY_NETWORK = {kind.name for kind in KINDS if kind.judge == FEATURES}  # read from what the chosen network says
 WEIGHTS, FRAMES = ("ema", "raw", "best"), ("report", "crop", "off")
 SAMPLES = 1000
 
@@ -39,7 +41,7 @@ class ScoreRequest:
     cache: Path | None = None
 
     def __post_init__(self) -> None:
-        for key, allowed in (("weights", WEIGHTS), ("frames", FRAMES)):
+        for key, allowed in (("weights", WEIGHTS), ("frames", FRAMES), ("network", NETWORKS)):
             if getattr(self, key) not in allowed:
                 raise UserError(f"{key}={getattr(self, key)} is not known; choose one of {', '.join(allowed)}.")
         unknown = [metric for metric in self.metrics if metric not in METRICS]
@@ -68,6 +70,18 @@ class ScoreRequest:
         except OmegaConfBaseException as error:
             raise UserError(one_sentence(error)) from error
         return cls(**options)
+
+    def check_network(self) -> None:
+        """Refuse a feature network whose files are not at hand, but for one trained on the data set. Raises UserError."""
+        path = self.network_path
+        if path is not None and self.network == "efflite0":
+            raise UserError(f"network_path={path} changes nothing: network=efflite0 has the weights of its package.")
+        if path is not None and not path.exists():
+            raise UserError(
+                f"network_path={path} does not exist; give a file of weights, or a folder of src/fit_classifier.py."
+            )
+        if self.network not in TRAINED and any(metric in BY_NETWORK for metric in self.metrics):
+            official_or_packaged(self.network, None if path is None else str(path), "network_path")
 
     def enough(self, pictures: int, what: str = "samples") -> None:
         """Raises UserError where there are too few pictures to score."""

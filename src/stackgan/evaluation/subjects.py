@@ -5,7 +5,6 @@ A subject can be sent to another process, and says in `identity` everything that
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -19,11 +18,9 @@ from torch import Tensor
 from stackgan.data.pixels import to_rgb
 from stackgan.data.store import ImageStore
 from stackgan.data.views import centre_windows
-from stackgan.errors import UserError
+from stackgan.evaluation.picture_files import list_pictures, naming, picture_sizes
 from stackgan.evaluation.samples import generated_pixels
 from stackgan.networks.text_to_image import TextToImage
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 
 
 class Subject(Protocol):
@@ -118,45 +115,19 @@ class FolderPictures:
                 yield torch.from_numpy(np.stack(list(group))).permute(0, 3, 1, 2).to(device)
 
     def sizes(self) -> list[tuple[int, int]]:
-        """(width, height) of each picture in pixels, from the files' headers. Raises UserError that names a file without one."""
-        return [_size(self.folder / file) for file in self.files]
+        """(width, height) of each picture in pixels. See `picture_sizes`."""
+        return picture_sizes(self.folder, self.files)
 
 
 def find_pictures(folder: Path, limit: int | None = None) -> FolderPictures:
-    """The PNG, JPEG and WebP files of a folder and its sub-folders by name, up to `limit`; grids of src/generate.py are left out.
-
-    Raises UserError where there is none.
-    """
-    if not folder.is_dir():
-        raise UserError(f"images={folder} is no folder; give one with pictures ({', '.join(SUFFIXES)}).")
-    found = sorted(
-        path.relative_to(folder).as_posix()
-        for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith((".", "grid"))
-    )
-    if not found:
-        raise UserError(f"images={folder} holds no picture ({', '.join(SUFFIXES)}).")
-    return FolderPictures(folder, tuple(found[:limit]))
+    """The pictures of a folder. See `list_pictures`."""
+    return FolderPictures(folder, list_pictures(folder, limit))
 
 
 def read_picture(path: Path) -> np.ndarray:
     """uint8 [H, W, 3], RGB; transparency over white. Raises UserError that names the file."""
-    with _naming(path), Image.open(path) as image:
+    with naming(path), Image.open(path) as image:
         return np.asarray(to_rgb(image), dtype=np.uint8)
-
-
-def _size(path: Path) -> tuple[int, int]:
-    with _naming(path), Image.open(path) as image:
-        return image.size
-
-
-@contextmanager
-def _naming(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        reason = (str(error).splitlines() or ["damaged"])[0]
-        raise UserError(f"{path} cannot be read as a picture ({reason}); replace or remove it.") from error
 
 
 def state_hash(module: torch.nn.Module) -> str:

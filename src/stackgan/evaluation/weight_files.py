@@ -9,19 +9,24 @@ from stackgan.install import offline_packages
 
 # The conversion of the TensorFlow network, under the names that torch-fidelity and pytorch-fid give the same file.
 INCEPTION_FILES = ("weights-inception-2015-12-05-6726825d.pth", "pt_inception-2015-12-05-6726825d.pth")
+TRAINED = ("inception_finetuned", "classifier")  # by src/fit_classifier.py
+NETWORKS = ("auto", "inception", "efflite0", *TRAINED)
 LPIPS_FILES = {"alex": "alexnet.ckpt", "vgg": "vgg16.ckpt"}
 
 
-def official_or_packaged(name: str, inception_weights: str | None) -> Path | None:
+def official_or_packaged(
+    name: str, inception_weights: str | None, key: str = "evaluation.inception_weights"
+) -> Path | None:
     """The file of `inception`, `efflite0` or `auto`: inception where its weights are at hand, else efflite0, which is None here.
 
     Args:
         inception_weights: file of the official weights; None: the one in torch's cache, if any.
+        key: the setting that names it, for the message.
 
     Raises:
         UserError: the weights are not at hand; it says how to get them.
     """
-    weights = inception_path(inception_weights)
+    weights = inception_path(inception_weights, key)
     if name == "efflite0" or (name == "auto" and weights is None):
         if efflite0_path() is None:
             raise UserError(f"the feature network efflite0 is not installed: {offline_packages()}")
@@ -34,14 +39,14 @@ def official_or_packaged(name: str, inception_weights: str | None) -> Path | Non
     return weights
 
 
-def inception_path(given: str | None) -> Path | None:
+def inception_path(given: str | None, key: str = "evaluation.inception_weights") -> Path | None:
     """The official weights: the given file, or the one in torch's cache; None where there is neither.
 
     Raises UserError where the given file does not exist.
     """
     if given is not None:
         if not Path(given).is_file():
-            raise UserError(f"evaluation.inception_weights={given} does not exist; give {INCEPTION_FILES[0]}.")
+            raise UserError(f"{key}={given} does not exist; give {INCEPTION_FILES[0]}.")
         return Path(given)
     return next((path for name in INCEPTION_FILES if (path := _hub_folder() / "checkpoints" / name).is_file()), None)
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from stackgan.errors import UserError
-from stackgan.run_directory import read_status
+from stackgan.run_lookup import check_generator
 from stackgan.training.bundle import GeneratorBundle, load_bundle
 from stackgan.training.checkpoint import newest_checkpoint
 
@@ -16,15 +16,8 @@ def chosen_bundle(run: Path, weights: str) -> GeneratorBundle:
 
     Raises UserError where the run has no such generator.
     """
+    check_generator(run, weights)
     folder = run / ("generator_best" if weights == "best" else "generator")
-    if not (folder / "generator.json").is_file():
-        status = read_status(run)
-        state = f" (its state: {status.state})" if status else ""
-        raise UserError(
-            f"run={run} has no {folder.name}/generator.json{state}; finish it with the command that started it."
-            if weights != "best"
-            else f"run={run} has no generator_best/; use weights=ema or weights=raw."
-        )
     bundle = load_bundle(folder)
     return _with_live_weights(bundle, run / "checkpoints") if weights == "raw" else bundle
 

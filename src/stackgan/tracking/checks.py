@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
+from pathlib import Path
 
 from stackgan.errors import UserError
 
@@ -36,6 +37,18 @@ def require_trackers(wandb: str, tensorboard: bool) -> None:
     wandb_mode(wandb)
     if tensorboard and find_spec("tensorboard") is None:
         raise UserError("logger.tensorboard=true needs the package tensorboard: pip install -e '.[tensorboard]'.")
+
+
+def require_wandb_run(run: Path, asked: str) -> None:
+    """Refuse to send scores of a run that has no W&B run, or where the environment says to go without. Raises UserError.
+
+    Args:
+        asked: logger.wandb of the run's configuration.
+    """
+    if asked == "disabled":
+        raise UserError(f"wandb=true, but {run} was trained with logger.wandb=disabled: it has no W&B run.")
+    if wandb_mode(asked) == "disabled":
+        raise UserError("wandb=true, but the environment disables W&B; unset WANDB_MODE and WANDB_DISABLED.")
 
 
 def wandb_mode(asked: str, environment: Mapping[str, str] = os.environ) -> str:

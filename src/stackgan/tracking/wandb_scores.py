@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from stackgan.config import saved_config
-from stackgan.errors import UserError
 from stackgan.run_directory import read_status
-from stackgan.tracking.checks import wandb_mode
+from stackgan.tracking.checks import require_wandb_run
 from stackgan.tracking.wandb_run import open_wandb
 
 
@@ -17,14 +16,7 @@ def send_scores(run: Path, scores: Mapping[str, float]) -> None:
     Raises UserError where the run was trained, or the environment says to go, without W&B.
     """
     config, status = saved_config(run), read_status(run)
-    if wandb_mode(config.logger.wandb) == "disabled":
-        own = config.logger.wandb == "disabled"
-        why = (
-            f"{run} was trained with logger.wandb=disabled: it has no W&B run"
-            if own
-            else "the environment disables W&B"
-        )
-        raise UserError(f"wandb=true, but {why}.")
+    require_wandb_run(run, config.logger.wandb)
     logger = open_wandb(run, config, status.signature if status else run.name[-8:])
     if logger is not None:
         logger.summarise(scores)

@@ -6,14 +6,14 @@ own classes (`fit.py`). They are different quantities.
 """
 
 from stackgan.evaluation.feature_networks.base import FeatureNetwork, file_hash
-from stackgan.evaluation.feature_networks.build import NETWORKS, TRAINED, build_feature_network
+from stackgan.evaluation.feature_networks.build import TRAINED, build_feature_network
 from stackgan.evaluation.feature_networks.checkpoint import Checkpoint, ClassifierRecord, data_fingerprint
 from stackgan.evaluation.feature_networks.classifier import Classifier
 from stackgan.evaluation.feature_networks.efflite0 import EfficientNetLite0
 from stackgan.evaluation.feature_networks.finetuned import FinetunedInception
 from stackgan.evaluation.feature_networks.inception import Inception
 from stackgan.evaluation.feature_networks.trained import TrainedNetwork
-from stackgan.evaluation.weight_files import INCEPTION_FILES, efflite0_path, inception_path
+from stackgan.evaluation.weight_files import INCEPTION_FILES, NETWORKS, efflite0_path, inception_path
 
 __all__ = [
     "INCEPTION_FILES",

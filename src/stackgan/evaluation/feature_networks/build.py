@@ -10,10 +10,9 @@ from stackgan.evaluation.feature_networks.efflite0 import EfficientNetLite0
 from stackgan.evaluation.feature_networks.finetuned import FinetunedInception
 from stackgan.evaluation.feature_networks.inception import Inception
 from stackgan.evaluation.feature_networks.trained import TrainedNetwork
-from stackgan.evaluation.weight_files import official_or_packaged
+from stackgan.evaluation.weight_files import NETWORKS, official_or_packaged
 
 TRAINED: dict[str, type[TrainedNetwork]] = {network.name: network for network in (FinetunedInception, Classifier)}
-NETWORKS = ("auto", "inception", "efflite0", *TRAINED)
 
 
 def build_feature_network(
@@ -40,7 +39,7 @@ def build_feature_network(
         if path is not None:
             return TRAINED[name](read_checkpoint(Path(path)))
         return TRAINED[name](_trained_here(name, cache, data))
-    weights = official_or_packaged(name, inception_weights)
+    weights = official_or_packaged(name, inception_weights, "network_path" if path else "evaluation.inception_weights")
     if weights is None:
         return EfficientNetLite0()
     return Inception(weights)

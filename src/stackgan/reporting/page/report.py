@@ -5,7 +5,7 @@ from pathlib import Path
 
 from stackgan.data.files import replacing
 from stackgan.errors import UserError
-from stackgan.reporting.page.collect import RUN_FILES, read_study, run_folders
+from stackgan.reporting.page.collect import read_study, run_folders
 from stackgan.reporting.page.compare import groups
 from stackgan.reporting.page.html import page_html
 from stackgan.reporting.page.markdown import page_markdown
@@ -14,12 +14,14 @@ from stackgan.reporting.page.sheets import MOST, Album, make_album
 LIMIT = 20_000_000  # bytes of report.html
 RESERVE, FRAME = 200_000, 200  # bytes that pictures need besides themselves: in all, and each
 
+TRAINED = ("status.json", "metrics.csv")  # what only a run leaves; config.yaml is a name that others use as well
+
 
 def study_folder(folder: Path) -> Path:
     """The folder, if it is one of a study or of runs. Raises UserError otherwise."""
     if not folder.is_dir():
         raise UserError(f"study={folder} is no folder; give a study's, for example study=outputs/six_variants.")
-    if any((folder / name).is_file() for name in RUN_FILES):
+    if any((folder / name).is_file() for name in TRAINED):
         raise UserError(f"study={folder} is one run; give the folder it lies in: study={folder.resolve().parent}.")
     if not (folder / "study.json").is_file() and not list(run_folders(folder)):
         raise UserError(
