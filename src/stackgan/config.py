@@ -23,7 +23,7 @@ from stackgan.losses.names import LOSSES, PENALTIES
 from stackgan.networks.architecture import ARCHITECTURES, DISCRIMINATOR_NORMS, GENERATOR_NORMS, INITS, STAGE_ONE_SIZES
 from stackgan.ranges import check_ranges
 from stackgan.tracking.checks import WANDB_MODES, check_wandb_names
-from stackgan.uses import DATA_KEYS, OPTIMIZER_KEYS
+from stackgan.uses import DATA_KEYS, DATA_PLACES, OPTIMIZER_KEYS
 
 PROJECT = Path(__file__).resolve().parents[2]
 ON_FAILURE = ("continue", "stop")
@@ -439,7 +439,7 @@ def _check_study(study: str | None) -> None:
 
 def _check_unused(config: Config) -> None:
     """Refuse a setting of an optimizer or a data set that is not in use: it would change nothing."""
-    for group, used in (("optim", OPTIMIZER_KEYS), ("data", DATA_KEYS)):
+    for group, used in (("optim", OPTIMIZER_KEYS), ("data", DATA_KEYS), ("data", DATA_PLACES)):
         settings, default = getattr(config, group), getattr(Config(), group)
         foreign = {key for keys in used.values() for key in keys} - set(used[settings.name])
         for key in sorted(foreign):

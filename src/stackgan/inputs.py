@@ -63,9 +63,8 @@ def cub_root(config: Config) -> Path:
     data, cache = config.data, Path(config.data.cache)
     if data.name == "birds":
         request = f"v{PAINTER_VERSION}-{data.classes}x{data.images_per_class}-{data.picture_size}px-seed{data.seed}"
-        root = Path(data.root) if data.root else cache / "birds" / request
         return paint_birds(
-            root,
+            cache / "birds" / request,
             classes=data.classes,
             images_per_class=data.images_per_class,
             size=data.picture_size,

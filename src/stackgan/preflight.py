@@ -133,9 +133,11 @@ def _data_needs(config: Config) -> Iterator[Need]:
     data = config.data
     root = Path(data.root) if data.root else None
     if data.name == "birds":
-        from stackgan.data.birds import check_birds
+        from stackgan.data.birds import check_birds, check_class_split
 
-        yield Need(check_birds, (root, data.classes, data.images_per_class, data.picture_size, data.seed))
+        yield Need(check_birds, (None, data.classes, data.images_per_class, data.picture_size, data.seed))
+        if data.split == "class":
+            yield Need(check_class_split, (data.classes, data.images_per_class, tuple(data.test_classes)))
     elif data.name == "emoji":
         from stackgan.data.emoji import find_packages
 

@@ -17,3 +17,11 @@ DATA_KEYS: Mapping[str, tuple[str, ...]] = {
     "emoji": ("split", "picture_size", *VIEWS),
     "folder": VIEWS,
 }
+DATA_PLACES: Mapping[
+    str, tuple[str, ...]
+] = {  # where it lies; birds are painted into data.cache, emoji come with packages
+    "birds": (),
+    "cub": ("root", "archive", "download"),
+    "emoji": (),
+    "folder": ("root",),
+}

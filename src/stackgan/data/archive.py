@@ -5,6 +5,8 @@ import os
 import tarfile
 import urllib.error
 import urllib.request
+import zlib
+from contextlib import nullcontext
 from pathlib import Path
 
 from stackgan.data.files import replacing_directory
@@ -14,6 +16,7 @@ from stackgan.progress import progress_bar
 CUB_URL = "https://data.caltech.edu/records/65de6-vp158/files/CUB_200_2011.tgz"
 CUB_MD5 = "97eceeb196236b17998738112f37df78"
 _BLOCK = 1 << 20
+_SHORT = 32 << 20  # bytes whose checksum takes no time
 
 
 def download_cub(folder: Path, *, url: str = CUB_URL, md5: str = CUB_MD5, timeout: float = 30.0) -> Path:
@@ -73,10 +76,26 @@ def unpack_cub(archive: Path, folder: Path, *, md5: str = CUB_MD5) -> Path:
 
 
 def check_archive(archive: Path, folder: Path, md5: str = CUB_MD5) -> None:
-    """Whether there is a file to unpack, where it has not been unpacked already. Raises UserError."""
-    if not archive.is_file() and not _unpacked(folder, md5).is_dir():
+    """Whether there is an archive to unpack, where it has not been unpacked already. Raises UserError.
+
+    Its checksum is taken here only where that takes no time, as of a page that was saved in its place.
+    """
+    if _unpacked(folder, md5).is_dir():
+        return
+    if not archive.is_file():
         state = "is no file" if archive.exists() else "does not exist"
         raise UserError(f"data.archive: {archive} {state}; give the path of CUB_200_2011.tgz.")
+    if not _is_archive(archive):
+        raise UserError(f"data.archive: {archive} is no tar archive; download CUB_200_2011.tgz from {CUB_URL}.")
+    if archive.stat().st_size < _SHORT:
+        _check_md5(archive, md5)
+
+
+def _is_archive(path: Path) -> bool:
+    try:
+        return tarfile.is_tarfile(path)
+    except (OSError, EOFError, zlib.error):
+        return False
 
 
 def _unpacked(folder: Path, md5: str) -> Path:
@@ -110,13 +129,13 @@ def _fetch(url: str, partial: Path, timeout: float) -> None:
 
 def _check_md5(path: Path, expected: str) -> None:
     digest = hashlib.md5(usedforsecurity=False)  # the checksum its publisher gives; nothing secret hangs on it
-    with (
-        open(path, "rb") as file,
-        progress_bar(path.stat().st_size, "B", f"checking {path.name}", unit_scale=True) as bar,
-    ):
+    size = path.stat().st_size
+    shown = nullcontext() if size < _SHORT else progress_bar(size, "B", f"checking {path.name}", unit_scale=True)
+    with open(path, "rb") as file, shown as bar:
         while block := file.read(_BLOCK):
             digest.update(block)
-            bar.update(len(block))
+            if bar is not None:
+                bar.update(len(block))
     if digest.hexdigest() != expected:
         raise UserError(
             f"data.archive: {path} has the MD5 sum {digest.hexdigest()}, CUB_200_2011.tgz has {expected}; "

@@ -52,18 +52,22 @@ def replacing_directory(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def exclusive(path: Path) -> Iterator[None]:
+def exclusive(path: Path) -> Iterator[bool]:
     """Wait until no other process is in such a block for the same `path`, so that the jobs of a sweep share their work.
+
+    It gives whether the lock is held, and no other process can be in there.
 
     The lock ends with the process that holds it, however that ends. Where the file system knows no locks there is none:
     the work is then done twice, and comes out right all the same.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path.parent / f".{path.name}.lock", "w") as file:
+        held = False
         if fcntl is not None:
             with suppress(OSError):
                 fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+                held = True
+        yield held
 
 
 def check_writable(folder: Path, key: str) -> None:

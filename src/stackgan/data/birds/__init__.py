@@ -16,6 +16,7 @@ from stackgan.data.birds.captions import write_captions
 from stackgan.data.birds.layout import PAINTER_VERSION, check_birds, paint_birds
 from stackgan.data.birds.painter import PARTS, Painting, paint
 from stackgan.data.birds.species import SPECIES_COUNT, Species, all_species, draw_individual
+from stackgan.data.birds.split import check_class_split
 
 __all__ = [
     "ATTRIBUTES",
@@ -34,6 +35,7 @@ __all__ = [
     "attribute_vector",
     "attributes_from_vector",
     "check_birds",
+    "check_class_split",
     "draw_individual",
     "paint",
     "paint_birds",

@@ -1,5 +1,6 @@
 """Writes a set of painted birds in the layout of CUB-200-2011, captions and segmentations included."""
 
+import glob
 import json
 import os
 import shutil
@@ -17,6 +18,7 @@ from stackgan.data.birds.attributes import attribute_names, attribute_vector
 from stackgan.data.birds.captions import write_captions
 from stackgan.data.birds.painter import PARTS, paint
 from stackgan.data.birds.species import SPECIES_COUNT, Species, all_species, draw_individual
+from stackgan.data.files import exclusive
 from stackgan.errors import UserError
 from stackgan.progress import progress_bar
 
@@ -58,16 +60,26 @@ def paint_birds(
     if check_birds(root, classes, images_per_class, size, seed):
         return root
     request = _checked_request(classes, images_per_class, size, seed)
-    root.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{root.name}-", dir=root.parent))
-    try:
-        _write_all(temporary, all_species()[:classes], images_per_class, size, seed, workers or _usable_cores())
-        (temporary / REQUEST_FILE).write_text(json.dumps(request, indent=2) + "\n", encoding="utf-8")
-        temporary.chmod(0o755)
-        _move_into_place(temporary, root, request)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    with exclusive(root) as alone:
+        if check_birds(root, classes, images_per_class, size, seed):  # by the process that was waited for
+            return root
+        if alone:
+            _remove_leftovers(root)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{root.name}-", dir=root.parent))
+        try:
+            _write_all(temporary, all_species()[:classes], images_per_class, size, seed, workers or _usable_cores())
+            (temporary / REQUEST_FILE).write_text(json.dumps(request, indent=2) + "\n", encoding="utf-8")
+            temporary.chmod(0o755)
+            _move_into_place(temporary, root, request)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
     return root
+
+
+def _remove_leftovers(root: Path) -> None:
+    """What killed processes had painted of this set."""
+    for leftover in root.parent.glob(f".{glob.escape(root.name)}-*"):
+        shutil.rmtree(leftover, ignore_errors=True)
 
 
 def check_birds(root: Path | None, classes: int, images_per_class: int, size: int, seed: int) -> bool:
@@ -105,7 +117,7 @@ def _holds(root: Path, request: dict[str, int]) -> bool:
     if found == request:
         return True
     what = "another set of painted birds" if isinstance(found, dict) else "something other than painted birds"
-    raise UserError(f"{root} holds {what}; remove that folder or give another one (data.root).")
+    raise UserError(f"{root} holds {what}; move it away, or choose another data.cache.")
 
 
 def _move_into_place(temporary: Path, root: Path, request: dict[str, int]) -> None:
