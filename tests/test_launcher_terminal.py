@@ -53,12 +53,13 @@ def test_a_dry_run_lists_everything_and_starts_nothing(tmp_path):
     assert sweep.code == 0, sweep.output
     rows = {line.split()[0]: line for line in sweep.output.splitlines() if re.match(r"\d+ {2,}", line)}
     assert len(rows) == 8
-    assert "goes on at 16 images" in rows["0"] and done.name in rows["0"] and "  16  " in rows["0"]
+    assert sweep.output.startswith("all jobs: scale=tiny study=s images=32")
+    assert "goes on at 16 images" in rows["0"] and done.name[-8:] in rows["0"] and "  16  " in rows["0"]
     assert "goes on at 8 images" in rows["2"] and "  24  " in rows["2"]
-    assert "new" in rows["1"] and "  32  " in rows["1"] and "loss=wgan" in rows["1"]
+    assert "new" in rows["1"] and "  32  " in rows["1"] and "  wgan  " in rows["1"]
     assert "waits for its Stage I" in rows["5"] and "on job 1" in rows["5"]
     differing = re.search(r"^5: (.*)$", sweep.output, re.M)[1].split()
-    assert differing == ["stage=two", "loss=wgan", "loss.n_critic=5", "loss.clip=0.01"]  # from job 0
+    assert differing == ["loss.n_critic=5", "loss.clip=0.01"]  # from job 0, because of what its row says
     assert "8 jobs, 232 images to train" in sweep.output
     new = set(tmp_path.rglob("*")) - set(before)
     assert not [path for path in new if ".hydra" not in path.parts]  # Hydra's own record of the command
@@ -67,8 +68,8 @@ def test_a_dry_run_lists_everything_and_starts_nothing(tmp_path):
 def test_a_dry_run_knows_what_is_done_and_what_cannot_start(tmp_path):
     Sweep(tmp_path, "seed=0").run()
     sweep = Sweep(tmp_path, "stage=one,two", "seed=0", "loss=bce,wgan", "dry_run=true").run()
-    assert re.search(r"^0 +done +0 ", sweep.output, re.M)
-    assert re.search(r"^2 +new ", sweep.output, re.M)  # Stage II of what is done has a folder already
+    assert re.search(r"^0 +one +bce +done +0 ", sweep.output, re.M)
+    assert re.search(r"^2 +two +bce +new ", sweep.output, re.M)  # Stage II of what is done has a folder already
     alone = Sweep(tmp_path, "stage=two", "seed=5", "dry_run=true").run()
     assert "cannot start" in alone.output and "stage_one=auto" in alone.output
 

@@ -11,7 +11,8 @@ import pytest
 from launcher_support import Sweep
 from stackgan.config import PROJECT
 from stackgan.errors import UserError
-from stackgan.preflight import check_needs, check_run
+from stackgan.gpus import check_named
+from stackgan.preflight import check_alone, check_needs, check_run, check_together
 from support import TINY, composed, script
 
 QUIET = ["data.cache=cache", "outputs=outputs"]
@@ -63,7 +64,13 @@ LACKING = {
     "half a data set": (["data=cub", "data.root=half"], ["image_class_labels.txt is missing"]),
     "no captions": (["data=folder", "data.root=empty"], ["empty has no captions.csv or captions.jsonl"]),
     "no archive": (["data=cub", "data.archive=nowhere.tgz"], ["data.archive: nowhere.tgz does not exist"]),
-    "somebody else's folder": (["data=birds", "data.root=half"], ["half holds something other than painted birds"]),
+    "a page in the archive's place": (["data=cub", "data.archive=file"], ["data.archive: file is no tar archive"]),
+    "one class to train and to test on": (["data.classes=1"], ["data.split=class", "nothing is left to train on"]),
+    "no such test class": (["data.classes=9", "data.test_classes=[10]"], ["data.test_classes=[10]"]),
+    "a folder that birds do not need": (
+        ["data=birds", "data.root=half"],
+        ["data.root=half changes nothing", "cub|folder"],
+    ),
     "too many species": (["data.classes=900"], ["data.classes=900", "give 1 to"]),
     "no embeddings": (["text=precomputed", "text.embeddings=empty"], ["text=precomputed: empty holds no train/"]),
     "half of them": (["text=precomputed", "text.embeddings=vectors"], ["vectors has no filenames.pickle"]),
@@ -139,6 +146,46 @@ def test_what_pip_is_told_is_something_pip_understands(nothing_installed):
     assert "is not a valid" not in result.stderr and "Invalid requirement" not in result.stderr, result.stderr
 
 
+# Settings that nothing could use.
+
+
+@pytest.mark.parametrize(
+    ("overrides", "hydras", "words"),
+    [
+        (["dry_run=true"], [], ["dry_run=true", "-m"]),
+        (["jobs=2"], [], ["jobs=2 changes nothing", "-m"]),
+        (["on_failure=stop"], [], ["on_failure=stop changes nothing"]),
+        ([], ["hydra.launcher.gpus=[0,1]"], ["hydra.launcher.gpus=[0,1] changes nothing"]),
+        (["stage_one=latest"], [], ["stage_one=latest changes nothing", "stage=two"]),
+    ],
+    ids=str,
+)
+def test_a_single_run_refuses_what_belongs_to_others(overrides, hydras, words):
+    with pytest.raises(UserError) as error:
+        check_alone(composed(*QUIET, *overrides), hydras)
+    for word in words:
+        assert word in str(error.value)
+
+
+def test_a_sweep_refuses_what_none_of_its_runs_could_use_and_several_values_of_what_it_has_one_of():
+    one, two = (composed(*QUIET, f"stage={stage}", "stage_one=x") for stage in ("one", "two"))
+    check_together([one, two], [["stage=one", "jobs=2"], ["stage=two", "jobs=2"]])
+    with pytest.raises(UserError, match="stage_one=x changes nothing"):
+        check_together([one, one], [[], []])
+    for values in (["jobs=1", "jobs=2"], ["outputs='A'", "outputs='B'"]):
+        with pytest.raises(UserError, match=f"{values[0]} and {values[1]}: .* whole sweep"):
+            check_together([two, two], [[value] for value in values])
+
+
+def test_gpus_are_named_where_there_are_some(gpus):
+    gpus(2)
+    check_named([0, 1])
+    gpus(0)
+    check_named("auto")
+    with pytest.raises(UserError, match=r"hydra\.launcher\.gpus=\[0, 1\] names GPUs"):
+        check_named([0, 1])
+
+
 # GPUs.
 
 
@@ -209,25 +256,26 @@ def test_a_sweep_of_many_jobs_asks_for_each_thing_once(gpus, tmp_path):
 
 
 def test_the_first_job_that_lacks_something_is_named_and_a_dry_run_says_it_too(tmp_path):
-    (tmp_path / "empty").mkdir()
-    arguments = ["seed=0", "data=birds,cub", f"+data.root={tmp_path}/empty".lstrip("+")]
+    arguments = ["seed=0", "data.classes=40,900"]
     sweep = Sweep(tmp_path / "outputs", *arguments).run()
     assert sweep.code == 2 and len(sweep.output.strip().splitlines()) == 1
-    assert sweep.output.startswith("job 1 (data=cub): data.root: ") and not (tmp_path / "outputs").exists()
+    assert (
+        sweep.output.startswith("job 1 (data.classes=900): data.classes=900: ") and not (tmp_path / "outputs").exists()
+    )
     dry = Sweep(tmp_path / "outputs", *arguments, "dry_run=true").run()
     assert dry.code == 2 and "nothing was started" in dry.output and "cannot start" in dry.output
-    assert dry.output.strip().splitlines()[-1].startswith("job 1 (data=cub): data.root: ")
+    assert dry.output.strip().splitlines()[-1].startswith("job 1 (data.classes=900): data.classes=900: ")
     assert not (tmp_path / "outputs").exists()
 
 
 def test_what_only_a_finished_job_needed_may_be_gone(tmp_path):
-    root = tmp_path / "birds"
-    root.mkdir()
-    assert Sweep(tmp_path, "seed=0", f"data.root={root}").run().code == 0
-    root.rmdir()
-    root.write_text("moved away")
-    assert "already done" in Sweep(tmp_path, "seed=0", f"data.root={root}").run().output
-    refused = Sweep(tmp_path, "seed=0,1", f"data.root={root}").run()
+    root = tmp_path / "photographs"
+    folder_with(root, "captions.csv")
+    where = ["data=folder", f"data.root={root}"]
+    assert Sweep(tmp_path, "seed=0", *where).run().code == 0
+    (root / "captions.csv").unlink()
+    assert "already done" in Sweep(tmp_path, "seed=0", *where).run().output
+    refused = Sweep(tmp_path, "seed=0,1", *where).run()
     assert refused.code == 2 and refused.output.startswith("job 1 (seed=1): ")
 
 

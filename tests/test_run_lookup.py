@@ -4,9 +4,12 @@ import os
 
 import pytest
 
+from stackgan.cli.script import TRAIN
+from stackgan.cli.spelling import spell_overrides
+from stackgan.cli.values import split_paths
 from stackgan.errors import UserError
 from stackgan.run_directory import Status
-from stackgan.run_lookup import find_run, find_study, has_generator, is_done, name_runs
+from stackgan.run_lookup import check_generator, find_run, find_study, has_generator, is_done, name_runs
 from support import composed
 
 
@@ -78,3 +81,38 @@ def test_a_study_by_the_name_it_was_trained_under(outputs, monkeypatch):
     (outputs / "here" / "a" / "b").mkdir(parents=True)
     monkeypatch.chdir(outputs / "here")
     assert str(find_study("a/b", outputs)) == "a/b"  # the folder that is where one stands comes first
+
+
+def test_of_many_runs_of_one_signature_three_are_named(outputs):
+    for place in "bcde":
+        run = outputs / place / "base-11111111"
+        run.mkdir(parents=True)
+        Status("done").write(run)
+    with pytest.raises(UserError, match=r"the name of 6 runs: ") as error:
+        find_run("11111111", outputs, is_done)
+    assert str(error.value).count("base-11111111") == 3
+
+
+@pytest.mark.parametrize(
+    ("place", "weights", "words"),
+    [
+        ("nowhere", "ema", ["does not exist", "run=latest"]),
+        ("a", "ema", ["is no run folder"]),
+        ("other/base-44444444", "raw", ["generator/generator.json", "running", "finish it"]),
+        ("runs/base-11111111", "best", ["generator_best/", "weights=ema"]),
+    ],
+)
+def test_a_run_that_cannot_draw_says_why_and_what_to_do(outputs, place, weights, words):
+    with pytest.raises(UserError) as error:
+        check_generator(outputs / place, weights)
+    for word in [place, *words]:
+        assert word in str(error.value)
+    check_generator(outputs / "runs/base-11111111")
+    check_generator(outputs / "runs/base-11111111/generator")
+
+
+def test_a_list_of_runs_may_hold_names_with_commas(outputs):
+    name = "loss=wgan,optim=sgd-33333333"
+    assert split_paths(f"{name},latest,11111111", outputs) == [name, "latest", "11111111"]
+    (spelled,) = spell_overrides([f"outputs={outputs}", f"start_from=auto,{name}"], TRAIN, sweeps=True)[1:]
+    assert spelled == f"start_from='auto','{name}'"

@@ -42,9 +42,16 @@ def usable_gpus(setting: Any = "auto") -> list[str]:
     """The same, and where nvidia-smi lists none those that torch says there are: AMD's, Apple's."""
     found = find_gpus(setting, os.environ)
     hidden = setting != "auto" or "CUDA_VISIBLE_DEVICES" in os.environ
-    if found or hidden or not (sys.platform == "darwin" or any(Path("/dev", name).exists() for name in UNLISTED)):
+    if found or hidden or not _unlisted():
         return found
     return [str(index) for index in range(_torch_count())]
+
+
+def check_named(setting: Any) -> None:
+    """Refuse GPUs named for a sweep (hydra.launcher.gpus) on a machine without any. Raises UserError."""
+    if setting == "auto" or _listed_gpus() or _unlisted():
+        return
+    raise UserError(f"hydra.launcher.gpus={setting} names GPUs, and this machine has none; leave it out.")
 
 
 def gpus_here() -> list[str]:
@@ -110,6 +117,11 @@ def _listed_gpus() -> list[str]:
                 gpus.pop()
             gpus.append(part[1])
     return gpus
+
+
+def _unlisted() -> bool:
+    """Whether there may be GPUs that nvidia-smi does not know."""
+    return sys.platform == "darwin" or any(Path("/dev", name).exists() for name in UNLISTED)
 
 
 def _torch_count() -> int:

@@ -64,10 +64,9 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(arguments, words, tmp_path):
         ("table.py", [], ["study=", "run="]),
         ("report.py", ["study=/nowhere"], ["/nowhere"]),
         ("evaluate.py", ["run=x", "samples=few"], ["samples=few", "whole number"]),
-        ("generate.py", ["run=/nowhere", "caption=a bird, red = good"], ["/nowhere", "generator.json"]),
+        ("generate.py", ["run=/nowhere", "caption=a bird, red = good"], ["/nowhere", "does not exist", "run=latest"]),
         ("generate.py", ["run=x", "caption=a", "captions=b"], ["caption", "captions"]),
-        ("generate.py", ["run=x", "captions=/nowhere.txt"], ["/nowhere.txt"]),
-        ("evaluate.py", ["run=/nowhere"], ["/nowhere", "config.yaml"]),
+        ("evaluate.py", ["run=/nowhere"], ["/nowhere", "run=latest"]),
         ("prepare_data.py", ["data=cub", "data.root=/nowhere"], ["data.root", "/nowhere", "data.archive"]),
     ],
 )

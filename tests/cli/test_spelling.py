@@ -6,9 +6,10 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from stackgan.cli.requests import EVALUATE, GENERATE, GenerateRequest, request_of
+from stackgan.cli.flags import split_flags
+from stackgan.cli.requests import EVALUATE, GENERATE, PREPARE, GenerateRequest, request_of
 from stackgan.cli.script import PATHS, TRAIN
-from stackgan.cli.spelling import shown, spell, split_flags
+from stackgan.cli.spelling import shown, spell
 from stackgan.cli.values import split_paths
 from stackgan.config import CHOICES, PROJECT, register, setting_types, typed
 from stackgan.errors import UserError
@@ -278,3 +279,34 @@ def test_the_other_scripts_know_their_own_settings_alone():
         spell(["cuont=3"], GENERATE)
     with pytest.raises(UserError, match=r"batch_siz is not a setting; did you mean batch_size"):
         spell(["batch_siz=3"], EVALUATE)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "script", "words"),
+    [
+        (["--cfg", "foo"], TRAIN, ["--cfg foo", "job, hydra, all"]),
+        (["--cfg"], TRAIN, ["--cfg needs a value"]),
+        (["--info", "foo"], TRAIN, ["--info foo", "defaults-tree"]),
+        (["-sc", "install=bash"], TRAIN, ["-sc does nothing", "--help"]),
+        (["--experimental-rerun", "x"], TRAIN, ["--experimental-rerun does nothing", "command is given again"]),
+        (["hydra.run.dir=x"], TRAIN, ["hydra.run.dir", "outputs=", "study="]),
+        (["-m", "hydra.sweep.subdir=x"], TRAIN, ["hydra.sweep.subdir", "outputs="]),
+        (["hydra.job.chdir=true"], TRAIN, ["hydra.job.chdir", "outputs="]),
+        (["study=${x}"], TRAIN, ["study=${x}", "shell"]),
+        (["trainer.deterministic=2"], TRAIN, ["trainer.deterministic=2 is not true or false"]),
+        (["-m", "run=x", "caption=a"], GENERATE, ["generate.py", "only train.py sweeps"]),
+        (["sweep=six_variants"], PREPARE, ["prepare_data.py", "only train.py sweeps"]),
+    ],
+    ids=str,
+)
+def test_what_could_not_act_is_refused_before_hydra_makes_folders(arguments, script, words):
+    with pytest.raises(UserError) as error:
+        spell(arguments, script)
+    assert "\n" not in str(error.value)
+    for word in words:
+        assert word in str(error.value)
+
+
+@pytest.mark.parametrize("value", ["true", "false", "0", "1", "yes"])
+def test_true_and_false_are_typed_as_elsewhere(value):
+    assert spell([f"trainer.deterministic={value}"], TRAIN) == [f"trainer.deterministic={value}"]

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from stackgan.data.archive import download_cub, unpack_cub
+from stackgan.data.archive import check_archive, download_cub, unpack_cub
 from stackgan.data.cub import read_cub
 from stackgan.errors import UserError
 
@@ -144,3 +144,12 @@ def test_a_download_with_a_wrong_checksum_is_not_kept(serve, tmp_path):
 def test_no_network_says_what_to_do(tmp_path):
     with pytest.raises(UserError, match=r"cannot be downloaded.*data.archive=<file>.*data=birds"):
         download_cub(tmp_path, url="http://127.0.0.1:9/CUB_200_2011.tgz", timeout=2)
+
+
+def test_what_is_no_archive_is_told_before_anything_is_shown(archive, tmp_path, capfd):
+    page = tmp_path / "CUB.html"
+    page.write_text("<html>log in first</html>")
+    for path, words in ((page, "is no tar archive"), (archive, "MD5 sum")):  # a short file's checksum takes no time
+        with pytest.raises(UserError, match=words):
+            check_archive(path, tmp_path / "cache")
+    assert capfd.readouterr().err == ""

@@ -134,9 +134,10 @@ def test_an_interrupted_set_is_not_taken_for_a_finished_one(tmp_path, monkeypatc
         patch.setattr(layout, "_write_attributes", interrupted)
         with pytest.raises(KeyboardInterrupt):
             paint_birds(root, classes=2, images_per_class=1, size=64)
-    assert list(tmp_path.iterdir()) == []  # nothing under the final name, and no rubbish beside it
-    (tmp_path / ".birds-killed" / "images").mkdir(parents=True)  # a killed process cannot clean up
+    assert [path.name for path in tmp_path.iterdir()] == [".birds.lock"]  # nothing half done
+    (tmp_path / ".birds-killed" / "images").mkdir(parents=True)  # a killed process cannot clean up: the next one does
     paint_birds(root, classes=2, images_per_class=1, size=64)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".birds.lock", "birds"]
     assert len(rows(root / "images.txt")) == 2
     assert json.loads((root / "birds.json").read_text())["classes"] == 2
 

@@ -1,25 +1,44 @@
 """dry_run=true: what a sweep would do, without doing any of it."""
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
-from hydra_plugins.isolated_launcher.jobs import Job, differences, label
+from hydra_plugins.isolated_launcher.jobs import Job, differences, varying
 from hydra_plugins.isolated_launcher.study import columns
+from stackgan.cli.spelling import shown
 from stackgan.config import requested_budget
 from stackgan.run_directory import is_running
 
+WIDTH = 120  # of a line of text
+
 
 def listing(jobs: Sequence[Job]) -> str:
-    """A table of the jobs (what is there, images to train, run folder, the choice), and how their settings differ."""
-    rows = [("job", "now", "to train", "run", "choices")]
-    for job in jobs:
-        rows.append((str(job.number), _now(job), _to_train(job), _run(job), label(job, jobs)))
-    lines = columns(rows)
-    changed = differences(jobs)
-    if changed[0]:
-        lines += ["", "settings that differ (after the first job: from its)"]
-        lines += [f"{job.number}: {_settings(values)}" for job, values in zip(jobs, changed, strict=True)]
-    return "\n".join([*lines, "", _total(jobs)])
+    """What all jobs have in common, a table of what differs, and the settings that follow from it."""
+    chosen = [dict(shown(override).split("=", 1) for override in varying(job, jobs)) for job in jobs]
+    keys = list(dict.fromkeys(key for choices in chosen for key in choices))
+    table = {key: [choices.get(key, "") for choices in chosen] for key in keys}
+    table |= {"now": [_now(job) for job in jobs], "to train": [_to_train(job) for job in jobs]}
+    same = [name for name in ("now", "to train") if len(jobs) > 1 and len(set(table[name])) == 1]
+    common = [shown(override) for override in jobs[0].overrides if override not in varying(jobs[0], jobs)]
+    lines = _wrapped(" ".join(["all jobs:", *common, *(f"({name}: {table.pop(name)[0]})" for name in same)]))
+    numbers = [str(job.number) for job in jobs]
+    lines += columns([("job", *table, "run"), *zip(numbers, *table.values(), map(_run, jobs), strict=True)])
+    return "\n".join([*lines, *_consequences(jobs, keys), "", _total(jobs)])
+
+
+def _consequences(jobs: Sequence[Job], chosen: Sequence[str]) -> list[str]:
+    """Settings that differ because of what is chosen: of the first job those that do, of the others where they are not as its."""
+    lines = []
+    for job, changed in zip(jobs, differences(jobs), strict=True):
+        values = {key: value for key, value in changed.items() if key.removesuffix(".name") not in chosen}
+        if values:
+            lines += _wrapped(f"{job.number}: {_settings(values)}")
+    return ["", "settings that follow (after the first job: where they differ from its)", *lines] if lines else []
+
+
+def _wrapped(line: str) -> list[str]:
+    return textwrap.wrap(line, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
 
 def _now(job: Job) -> str:
@@ -38,10 +57,11 @@ def _now(job: Job) -> str:
 
 
 def _run(job: Job) -> str:
+    """The signature at the end of its folder's name, by which it can be asked for anywhere."""
     if job.folder is not None:
-        return job.folder.name
+        return job.folder.name.rpartition("-")[2]
     if job.parent is not None:
-        return f"{job.name} on job {job.parent.number}"
+        return f"on job {job.parent.number}"
     return job.reason or job.name
 
 
@@ -64,9 +84,9 @@ def _total(jobs: Sequence[Job]) -> str:
     known = [left for job in jobs if (left := _left(job)) is not None]
     epochs = len(jobs) - len(known)
     rest = f", and {epochs} jobs whose budget is in epochs" if epochs else ""
-    return f"{len(jobs)} jobs, {sum(known):,} images to train{rest}; nothing was started (dry_run=true)"
+    return f"{len(jobs)} {'job' if len(jobs) == 1 else 'jobs'}, {sum(known):,} images to train{rest}; nothing was started (dry_run=true)"
 
 
 def _settings(values: dict[str, Any]) -> str:
     words = (f"{key.removesuffix('.name')}={'null' if value is None else value}" for key, value in values.items())
-    return " ".join(words) or "the same"
+    return " ".join(words)

@@ -31,7 +31,7 @@ from stackgan.config import ON_FAILURE, Config
 from stackgan.data.files import check_writable
 from stackgan.errors import UserError
 from stackgan.evaluation.registry import TEST, find, way
-from stackgan.gpus import find_gpus, usable_gpus
+from stackgan.gpus import check_named, find_gpus, usable_gpus
 from stackgan.preflight import Need, asks_for_gpus, check_needs, check_objective
 from stackgan.run_directory import BY_VERDICT, lock_run
 
@@ -92,6 +92,7 @@ class IsolatedLauncher(Launcher):
             raise UserError(f"jobs={self.jobs} must be greater than zero.")
         if self.on_failure not in ON_FAILURE:
             raise UserError(f"on_failure={self.on_failure} is not known; choose one of {', '.join(ON_FAILURE)}.")
+        check_named(self.gpus)
         name = self.study.folder.name if self.study else None
         jobs = compose_jobs(self.context.config_loader, self.config, job_overrides, initial_job_idx, name, self.gpus)
         self.study = self.study or open_study(jobs[0], sys.argv)

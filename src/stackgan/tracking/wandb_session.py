@@ -36,7 +36,8 @@ def start_session(run: Path, config: Config, signature: str, online: bool) -> tu
     else:
         os.environ.pop("WANDB_SERVICE", None)  # of the process that started this one, and ends with it
     record = _find_record(run, signature)
-    session, why = _go_online(run, config, record, signature) if online else (None, "")
+    unreadable = _forget_unreadable()
+    session, why = _go_online(run, config, record, signature) if online and not unreadable else (None, unreadable)
     session = session or _init(run, config, record, "offline")
     if session.id != record.id:  # an agent of W&B's gave it another
         record = WandbRecord(session.id)
@@ -52,6 +53,23 @@ def in_words(error: Exception) -> str:
     if status := re.search(r"(?:error|HTTP) ([45]\d\d)", text):
         return f"the server answered {status[1]}{HINTS.get(status[1], '')}"
     return next((words for pattern, words in WORDS.items() if re.search(pattern, text)), text[:200])
+
+
+def _forget_unreadable() -> str:
+    """Take variables of W&B's out of the environment whose values it cannot read: it would not even begin offline. Returns a remark."""
+    import wandb
+
+    try:
+        wandb.setup()
+    except ValueError as error:  # pydantic's: a part for each setting
+        parts = error.errors() if hasattr(error, "errors") else []
+        names = [name for part in parts if part["loc"] and (name := f"WANDB_{part['loc'][0]}".upper()) in os.environ]
+        if not names:
+            raise
+        for name in names:
+            del os.environ[name]
+        return f"{' and '.join(names)} cannot be read: {parts[0]['msg'][0].lower()}{parts[0]['msg'][1:]}"
+    return ""
 
 
 def _end_other() -> None:
