@@ -1,13 +1,19 @@
 """src/evaluate.py and src/table.py as a person meets them."""
 
 import json
+import subprocess
+import sys
+from dataclasses import asdict
 
 import pytest
+import yaml
 from PIL import Image
 
+from stackgan.config import PROJECT
 from stackgan.evaluation.feature_networks import efflite0_path
 from stackgan.experiment import run
-from support import script, slow
+from stackgan.run_directory import Status
+from support import composed, script, slow
 
 needs_package = pytest.mark.skipif(
     efflite0_path() is None, reason="the package of requirements/offline.txt is not installed"
@@ -34,6 +40,58 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(name, arguments, words):
     result = script(name, *arguments)
     assert result.returncode == 2, result.stderr
     assert len(result.stderr.strip().splitlines()) == 1, result.stderr
+    for word in words:
+        assert word in result.stderr
+
+
+@pytest.fixture
+def trained(tmp_path):
+    """What a script sees of a finished run before it reads the generator."""
+    folder = tmp_path / "trained"
+    (folder / "generator").mkdir(parents=True)
+    (folder / "generator" / "generator.json").write_text("{}")
+    config = composed("logger=none", f"data.cache={tmp_path}/cache", f"outputs={tmp_path}")
+    (folder / "config.yaml").write_text(yaml.safe_dump(asdict(config)))
+    Status("done").write(folder)
+    return folder
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for i in range(10):
+        Image.new("RGB", (16, 7 if i == 9 else 16)).save(folder / f"{i}.png")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["wandb=true"], ["wandb=true", "logger.wandb=disabled"]),
+        (["weights=best"], ["generator_best/", "weights=ema"]),
+        (["network=foo"], ["network=foo", "inception_finetuned"]),
+        (["network=inception", "network_path=/nowhere"], ["network_path=/nowhere does not exist"]),
+        (["network=efflite0", "network_path=/nowhere"], ["network_path=/nowhere changes nothing"]),
+    ],
+    ids=str,
+)
+def test_what_a_run_or_this_machine_lacks_is_told_before_torch_is_imported(arguments, words, trained):
+    refused([f"run={trained}", *arguments], words)
+    assert not list(trained.glob("*.lock")) and not list(trained.glob(".*.lock"))
+
+
+def test_a_picture_that_is_too_small_is_named_before_anything_is_painted(pictures, tmp_path):
+    refused([f"images={pictures}", f"cache={tmp_path}/cache", "splits=2"], ["9.png is 16 x 7 px", "8"])
+    assert not (tmp_path / "cache").exists() and not list(pictures.glob(".*"))
+
+
+def refused(arguments, words):
+    """The script in a process that cannot import torch."""
+    code = "import runpy, sys; sys.modules['torch'] = None; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
+    command = [sys.executable, "-c", code, str(PROJECT / "src/evaluate.py"), *arguments]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 2 and len(result.stderr.splitlines()) == 1, result.stderr
     for word in words:
         assert word in result.stderr
 

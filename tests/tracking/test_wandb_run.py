@@ -97,6 +97,17 @@ def test_a_server_that_takes_no_run_costs_a_line(fails, said, server, impatient,
     assert read_status(folder).state == "done" and len(list(folder.glob("wandb/offline-run-*"))) == 1
 
 
+@pytest.mark.parametrize(("name", "value"), [("WANDB_BASE_URL", "nonsense"), ("WANDB_INIT_TIMEOUT", "soon")])
+def test_a_variable_that_wandb_cannot_read_costs_a_line(name, value, server, tiny, tmp_path, monkeypatch, capsys):
+    wandb.teardown()
+    monkeypatch.setenv(name, value)
+    assert run(tiny(*ROWS), []) == 0
+    first, last = lines(capsys)
+    assert f"W&B: {name} cannot be read: " in first and "; offline; send with: " in first and "pydantic" not in first
+    assert last.startswith("W&B: offline; send with: ") and not server.runs
+    assert len(list(only(tmp_path).glob("wandb/offline-run-*"))) == 1
+
+
 def test_a_key_that_is_none_is_said_and_one_in_netrc_is_found(tiny, tmp_path, monkeypatch, capsys, server):
     monkeypatch.setenv("WANDB_API_KEY", "short")
     assert run(tiny(*ROWS, "study=short"), []) == 0
