@@ -2,11 +2,12 @@
 
 import os
 import re
+import select
 import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException
@@ -87,10 +88,23 @@ def _nobody_reads() -> bool:
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
+            closed = _reader_has_closed(stream)
         except BrokenPipeError:
+            closed = True
+        if closed:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
             gone = True
     return gone
+
+
+def _reader_has_closed(stream: TextIO) -> bool:
+    """Asked of the pipe itself: what an earlier write failed with is no longer in the buffer, so a flush succeeds."""
+    try:
+        poll = select.poll()
+        poll.register(stream.fileno(), 0)
+    except (AttributeError, OSError, ValueError):  # Windows has no poll; a test's or a notebook's stream is no file
+        return False
+    return any(event & select.POLLERR for _, event in poll.poll(0))
 
 
 @contextmanager
