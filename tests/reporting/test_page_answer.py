@@ -1,5 +1,7 @@
 """The answer: best by the objective, by more than seeds differ or not, and what went wrong with each."""
 
+import json
+
 import numpy as np
 import pytest
 from page_study import record, write_study
@@ -188,6 +190,17 @@ def test_a_default_is_named_where_it_was_typed_beside_others(tmp_path):
     write_study(tmp_path, [], [["norm=batch", "seed=0"], ["norm=none", "seed=0"], ["lr=x10", "seed=0"]])
     labels = [each.label for each in read_study(tmp_path).runs]
     assert labels == ["norm=batch", "norm=none", "lr=x10"]  # the last one's norm was not typed
+
+
+def test_a_job_that_found_its_run_finished_is_named_by_what_it_asked_for(tmp_path):
+    write_study(tmp_path, [], [["lr=base", "seed=0"], ["lr=x10", "seed=0"]])
+    about = json.loads((tmp_path / "study.json").read_text())
+    about["jobs"][0]["folder"] = "seed=0-0a1b2c3d"
+    (tmp_path / "study.json").write_text(json.dumps(about))
+    (tmp_path / "seed=0-0a1b2c3d").mkdir()
+    (tmp_path / "seed=0-0a1b2c3d/status.json").write_text('{"state": "done"}')
+    (tmp_path / "seed=0-0a1b2c3d/overrides.txt").write_text("norm=batch\nseed=0\n")
+    assert [each.label for each in read_study(tmp_path).runs] == ["lr=base", "lr=x10"]
 
 
 def test_the_name_of_a_folder_that_was_cut_does_not_decide_what_differs(tmp_path):

@@ -59,7 +59,8 @@ class RunRecord:
     scores: dict[str, float] = field(default_factory=dict)  # as the status quotes them, without protocol
     records: list[ProtocolRecord] = field(default_factory=list)
     config: dict[str, Any] = field(default_factory=dict)  # flat: {"optim.beta1": 0.5}
-    overrides: list[str] = field(default_factory=list)
+    overrides: list[str] = field(default_factory=list)  # the run's own
+    asked: list[str] = field(default_factory=list)  # the job's, which may have found it finished under others
     rows: list[dict[str, float]] = field(default_factory=list)  # of metrics.csv
     samples: list[Sample] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -104,7 +105,7 @@ def read_study(folder: Path) -> Study:
     shared = shared_parts([run.parts for run in runs])
     vary = varying_keys([run.parts for run in runs], shared)
     for run in runs:
-        run.label = label(spelled_out(run.parts, run.overrides, vary), shared)
+        run.label = label(spelled_out(run.parts, [*run.asked, *run.overrides], vary), shared)
         run.name = run.name or run.label
     _name_apart(runs)
     command = [text(part) for part in sequence(about.get("command"))]
@@ -139,7 +140,7 @@ def _read_run(study: Path, job: dict[str, Any]) -> RunRecord:
     there = folder is not None and folder.is_dir()
     run = RunRecord(name, job=whole(job["job"]) if number(job.get("job")) is not None else None)
     run.folder = folder if there else None
-    run.overrides = [text(override) for override in sequence(job.get("overrides"))]
+    run.overrides = run.asked = [text(override) for override in sequence(job.get("overrides"))]
     if folder is not None and there:
         reader = FolderReader(folder)
         run.overrides = reader.lines("overrides.txt") or run.overrides

@@ -32,11 +32,12 @@ def spelled_out(parts: Sequence[str], overrides: Sequence[str], vary: Sequence[s
     """The parts with what was typed though it is the default, of keys in which settings differ: `norm=batch` beside `norm=none`.
 
     Args:
+        overrides: what was typed; of two with one key the first counts.
         vary: those keys, in the order in which they are said.
     """
     known = {_key(part) for part in parts}
-    typed = [shown(override) for override in overrides]
-    defaults = [each for each in typed if _key(each) in vary and _key(each) not in known]
+    typed = {_key(override): shown(override) for override in reversed(overrides)}
+    defaults = [typed[key] for key in vary if key in typed and key not in known]
     return sorted([*parts, *defaults], key=lambda part: vary.index(_key(part)) if _key(part) in vary else -1)
 
 
