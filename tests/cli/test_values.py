@@ -48,6 +48,7 @@ from stackgan.errors import UserError
         ("seed=1.5", "seed=1.5"),
         ("images=inf", "images=inf"),
         ("data.root=", "data.root="),
+        ("data=none", "data='none'"),  # quoted, so that Hydra says which choices there are
         ("norm@elsewhere=batch", "norm@elsewhere=batch"),
         ("~evaluation.every", "evaluation.every=null"),
         ("hydra.launcher.jobs=1e0", "hydra.launcher.jobs=1e0"),  # Hydra's own stay as they are
@@ -112,6 +113,10 @@ def test_notes_are_spelled_once_however_often_a_sweep_and_its_job_do_it(note):
     register()
     with initialize_config_dir(str(PROJECT / "conf"), version_base="1.3"):
         assert compose("config", once).logger.notes == note
+
+
+def test_a_device_has_another_name_too():
+    assert spell(["device=gpu"], GENERATE) == spell(["device=cuda"], DEMO) == ["device=cuda"]
 
 
 def test_a_hint_for_train_is_none_for_the_other_scripts():
