@@ -57,15 +57,21 @@ def test_a_checkout_behind_a_link_is_known_as_well(repository, tmp_path_factory)
 
 def test_to_look_at_a_checkout_writes_nothing(repository):
     folder, _ = repository
-    (folder / "src/a.py").touch()  # a plain `git status` would note in the index that it is unchanged
+    os.utime(
+        folder / "src/a.py", (1_000_000_000, 1_000_000_000)
+    )  # a plain `git status` would note in the index that it is unchanged
     index = (folder / ".git/index").read_bytes()
     assert code_version(folder)[1] is False
     assert (folder / ".git/index").read_bytes() == index
 
 
-def test_a_repository_without_a_commit_has_none(tmp_path):
-    subprocess.run(["git", "-C", tmp_path, "init", "-q"], check=True)
-    assert code_version(tmp_path) == ("", None)
+def test_what_git_cannot_tell_is_not_known(repository, tmp_path_factory):
+    empty = tmp_path_factory.mktemp("empty")
+    subprocess.run(["git", "-C", empty, "init", "-q"], check=True)
+    assert code_version(empty) == ("", None)  # no commit yet
+    folder, _ = repository
+    (folder / ".git/index").write_text("damaged")
+    assert code_version(folder) == ("", None)  # the commit, but not whether the code is as there
 
 
 def test_code_without_a_repository_of_its_own_has_no_commit(repository, tmp_path_factory, monkeypatch):
