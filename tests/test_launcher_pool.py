@@ -147,7 +147,7 @@ def test_a_process_that_cannot_be_started_costs_its_job_alone_and_gives_its_gpu_
 
 def test_gpus_are_dealt_again_and_no_job_on_one_is_forked(jobs, machine):
     here = machine()
-    here.run(jobs("seed=0", "seed=1", "seed=2"), gpus=["4"], warm=True)
+    here.run(jobs("seed=0", "seed=1", "seed=2"), gpus=["4", "5"], warm=True)
     assert here.gpus == ["4"] * 3 and here.warm == [False] * 3
     without = machine()
     without.run(jobs("seed=5", "seed=6"), warm=True)

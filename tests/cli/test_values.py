@@ -34,6 +34,7 @@ from stackgan.errors import UserError
         ("arch=StackGAN", "arch=stackgan"),
         ("text=MiniLM-tokens", "text=minilm_tokens"),
         ("dropout=On", "dropout=on"),
+        ("dropout=Yes", "dropout=on"),
         ("lr=0", "lr='0'"),  # a rate that the check refuses, not a choice for nothing
         ("trainer.precision=64", "trainer.precision=64-true"),
         ("logger=tb", "logger=tensorboard"),

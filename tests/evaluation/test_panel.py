@@ -75,6 +75,7 @@ def test_a_data_set_with_few_pictures_of_a_split_is_refused(tmp_path, few):
     for count in (7, 8):
         store = SimpleNamespace(indices=lambda split, count=count: np.arange(count if split == few else 20))
         panel = Panel(SimpleNamespace(store=store), ScoreRequest(samples=12), tmp_path, 16)
+        panel.network = MeanColours()
         if count == 8:
             panel.check()
         else:
