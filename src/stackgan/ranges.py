@@ -26,7 +26,7 @@ class Range:
         """Whether it is finite and inside."""
         low = value > self.least if self.above else value >= self.least
         high = value < self.most if self.below else value <= self.most
-        return math.isfinite(value) and low and high
+        return abs(value) < math.inf and low and high  # math.isfinite refuses whole numbers beyond 1e308
 
     def __str__(self) -> str:
         low = f"{'above' if self.above else 'at least'} {self.least:,}".replace("above 0", "greater than zero")

@@ -1,6 +1,7 @@
 """Which number gets which name, and what the real pictures' numbers beside it are of."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -8,7 +9,15 @@ import torch
 from stackgan.evaluation.frechet_distance import frechet_distance
 from stackgan.evaluation.inception_score import inception_score_of
 from stackgan.evaluation.pair_scores import pair_scores
-from stackgan.evaluation.scores import Anchors, Said, clip_score_of, distribution_scores, nearest_train
+from stackgan.evaluation.scores import (
+    Anchors,
+    Said,
+    clip_score_of,
+    distribution_scores,
+    mean_interval,
+    nearest_train,
+    scores_of_training,
+)
 
 ALL = ("is", "fid", "kid", "precision", "recall", "nearest_train")
 
@@ -79,6 +88,46 @@ def test_a_small_data_set_has_an_inception_score_of_as_many_splits_as_pictures()
     assert (score.splits, score.real) == (10, pytest.approx(1, abs=1e-6))  # a part of one picture has no variety
 
 
+def test_each_score_draws_by_the_seed_that_it_is_given():
+    fake, test = kinds(20, 20), kinds(700, 700, seed=1)
+    anchors = Anchors(test, test)
+    (inception,), (kid, *_) = (
+        measure() for measure in distribution_scores(fake, anchors, "", ("is", "kid"), splits=2, seed=5)
+    )
+    assert inception.value == inception_score_of(fake.logits, 2, 5)[0] != inception_score_of(fake.logits, 2, 0)[0]
+    wanted, other = (pair_scores(test.features, fake.features, seed, 100, 40).kid for seed in (5, 0))
+    assert kid.value == wanted != other
+
+
+def test_a_run_measures_of_itself_what_is_measured_of_it_in_the_end():
+    fake, real = kinds(20, 20), kinds(31, 30, seed=1)
+    while_training = {score.metric: score for score in scores_of_training(fake, real, "_net", 2, seed=3)}
+    for measure in distribution_scores(fake, Anchors(real, real), "_net", ("is", "kid"), 2, seed=3):
+        (score,) = [score for score in measure() if score.metric in while_training]
+        assert while_training[score.metric] == replace(score, real_train=None)
+
+
+@pytest.mark.parametrize(("real", "metrics"), [(3, ["is"]), (4, ["is", "kid"])])
+def test_a_run_has_a_kernel_distance_where_a_half_of_the_real_pictures_has_two(real, metrics):
+    found = scores_of_training(kinds(10, 10), kinds(real), "", 2, seed=0)
+    assert [score.metric for score in found] == metrics
+
+
+def test_precision_and_recall_reach_to_the_third_neighbour():
+    """Real pictures lie 1 apart on a line, generated ones go on 3 beyond its end: just as far as the outermost balls."""
+    line = torch.arange(40.0)
+    test, fake = (said(torch.stack([places, 0 * places], dim=1)) for places in (line, line + 42))
+    found = scores(fake, test, test, ["precision", "recall"])
+    assert found["precision_net"].value == found["recall_net"].value == 1 / 40
+    further = said(fake.features + torch.tensor([0.5, 0]))
+    assert scores(further, test, test, ["precision"])["precision_net"].value == 0
+
+
+def test_an_interval_is_told_from_thirty_pictures_on():
+    low, high = mean_interval(torch.arange(30.0), seed=0)
+    assert low < 14.5 < high and mean_interval(torch.arange(29.0), seed=0) == (None, None)
+
+
 def circle(cosine_distances):
     """Vectors at these cosine distances from (1, 0)."""
     angles = torch.acos(1 - torch.as_tensor(cosine_distances))
@@ -102,6 +151,8 @@ def test_clip_judges_each_picture_by_its_own_caption_and_by_the_next_ones():
     turned = torch.tensor([[1.0, 1, 0], [0, 1, 1], [1, 0, 1]])  # half its own caption, half the next one's
     score = clip_score_of(torch.eye(3), texts, turned, texts, seed=0)
     assert (score.metric, score.value, score.std, score.real_samples) == ("clip_score", 100, 0, 3)
+    mixed = clip_score_of(torch.tensor([[1.0, 0, 0], [1, 0, 0]]), texts[:2], turned, texts, seed=0)
+    assert (mixed.value, mixed.std) == (50, 50)  # of these pictures, not an estimate for others
     assert score.shuffled == 0 and score.real == pytest.approx(100 * math.sqrt(0.5))
     assert clip_score_of(turned, texts, turned, texts, 0).shuffled == pytest.approx(100 * math.sqrt(0.5))
     before = clip_score_of(texts.roll(1, 0), texts, turned, texts, 0)  # each picture shows the caption before its own

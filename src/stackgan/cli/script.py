@@ -29,7 +29,8 @@ class Script:
         schema: dataclass with its keys and their types.
         paths: keys whose values are paths: taken literally, with commas, equals signs and brackets, and with ~ expanded.
         names: keys whose values are taken literally, and never as several.
-        texts: the same, and what looks like an interpolation is text too.
+        texts: the same, and what looks like an interpolation is text too. Where there are sweeps, whose jobs spell their overrides
+            once more, one in quotes is spelled already.
         sweeps: whether a command of it can be several runs (-m).
     """
 

@@ -71,7 +71,7 @@ def literal(key: str, value: str, script: Script, sweeps: bool, outputs: Path = 
     """
     if value in ("", "null"):
         return value
-    if key in script.texts:
+    if key in script.texts and not (script.sweeps and is_string(value)):
         return quoted(re.sub(r"(\\*)\$\{", r"\1\1\\${", value))
     if key in script.names and "${" in value:
         raise UserError(f"{key}={value}: a name cannot hold ${{...}}; let the shell put the value in.")
