@@ -44,7 +44,13 @@ def tiny(cache: Path, tmp_path: Path) -> Callable[..., Config]:
     """A configuration whose run takes a second: tiny(*overrides)."""
 
     def make(*overrides: str) -> Config:
-        return composed(*TINY, f"data.cache={cache}", f"outputs={tmp_path}", *overrides)
+        config = composed(*TINY, *overrides)
+        given = {override.partition("=")[0] for override in overrides}
+        if "data.cache" not in given:
+            config.data.cache = str(cache)
+        if "outputs" not in given:
+            config.outputs = str(tmp_path)
+        return config
 
     return make
 

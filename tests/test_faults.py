@@ -22,14 +22,14 @@ from stackgan.experiment import run
 from stackgan.run_directory import lock_run, read_status
 from stackgan.training.bundle import load_bundle
 from stackgan.training.checkpoint import LAST, PREVIOUS, read_checkpoint
-from support import TINY, composed
+from support import TINY, composed, slow
 
 pytestmark = pytest.mark.skipif(
     efflite0_path() is None, reason="the package of requirements/offline.txt is not installed"
 )
 LONG = [  # seconds of training, long enough to be caught in the middle by a busy machine, with everything that has a state
-    "loss=wgan", "loss.n_critic=3", "dropout=on", "lr=cosine", "data.augment=on", "trainer.deterministic=true", "images=1600",
-    "logger.log_every=56", "logger.samples_every=800", "evaluation.every=800", "trainer.threads=1",
+    "loss=wgan", "loss.n_critic=3", "dropout=on", "lr=cosine", "data.augment=on", "trainer.deterministic=true", "images=1000",
+    "logger.log_every=56", "logger.samples_every=500", "evaluation.every=500", "trainer.threads=1",
 ]  # fmt: skip
 OFTEN = ["logger.checkpoint_images=120"]
 
@@ -129,12 +129,12 @@ def test_a_run_that_was_killed_and_then_stopped_ends_where_one_left_in_peace_doe
     last = start(*LONG, *OFTEN)
     assert last.wait(timeout=900) == 0, last.communicate()[1]
     status = read_status(folder)
-    assert (status.state, status.images, status.budget) == ("done", 1600, 1600)
+    assert (status.state, status.images, status.budget) == ("done", 1000, 1000)
     assert status.events == [{"images": n, "sentence": "went on from the checkpoint"} for n in (first, second)]
     assert_same_result(folder, in_peace)
 
 
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGUSR2])
+@pytest.mark.parametrize("signum", [signal.SIGINT, slow(signal.SIGUSR2)])
 def test_a_signal_is_heard_after_the_batch_and_nothing_is_lost(tiny, tmp_path, monkeypatch, signum):
     run(tiny("study=whole"), [])
     with monkeypatch.context() as patch:

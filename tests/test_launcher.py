@@ -52,6 +52,7 @@ def test_the_same_command_again_skips_what_is_finished_and_goes_on_with_the_rest
     assert again.record()["created"] <= again.record()["updated"]
 
 
+@pytest.mark.slow
 def test_a_run_ended_by_a_verdict_is_tried_again_with_another_budget(tmp_path):
     Sweep(tmp_path, "seed=0", ways={0: "diverge"}).run()
     assert Sweep(tmp_path, "seed=0", "images=24").run().states() == ["done"]
@@ -97,6 +98,7 @@ def test_a_run_to_start_from_that_is_not_there_is_refused_before_the_first_job(t
     assert "job 0" in sweep.output and "start_from=nowhere" in sweep.output and not sweep.study.exists()
 
 
+@pytest.mark.slow
 def test_jobs_of_one_run_never_train_at_the_same_time(tmp_path):
     sweep = Sweep(tmp_path, "seed=0", "images=16,32,16", "jobs=3", ways={0: "short"}).run()
     assert sweep.states() == ["done"] * 3 and "going on after 16 images" in (sweep.run_of(0) / "log.txt").read_text()
@@ -110,6 +112,7 @@ def test_on_failure_stop_starts_nothing_more(tmp_path):
     assert Sweep(tmp_path, "seed=0,1,2", "on_failure=stop").run().states() == ["diverged", "done", "done"]
 
 
+@pytest.mark.slow
 def test_earlier_runs_of_a_study_stay_in_it(tmp_path):
     Sweep(tmp_path, "stage=one,two", "seed=0").run()
     record = Sweep(tmp_path, "seed=1").run().record()
@@ -174,6 +177,7 @@ def told(outputs, objective: str | None, worst: float | None = None) -> list:
         return [result.return_value for result in launcher.launch(jobs, 0)]
 
 
+@pytest.mark.slow
 def test_a_sweeper_is_told_the_score_and_the_worst_one_for_a_diverged_run(tmp_path):
     Sweep(tmp_path, "seed=0,1", "jobs=2", ways={1: "diverge"}).run()
     assert told(tmp_path, "is") == [1.0, 0.0]

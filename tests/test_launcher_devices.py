@@ -63,6 +63,7 @@ def test_gpus_are_a_jobs_own_while_there_are_enough_and_shared_evenly_beyond():
     assert set(dealer.take(2)) == {"0", "1"}
 
 
+@pytest.mark.slow
 def test_each_job_of_a_pool_gets_gpus_and_gives_them_back(tmp_path):
     gpus = {"CUDA_VISIBLE_DEVICES": "4,5"}
     ways = {0: "until-2", 1: "short"}
@@ -89,6 +90,7 @@ def test_more_devices_than_gpus_is_one_sentence_before_anything_starts(tmp_path)
     assert "trainer.devices=4" in sweep.output and not sweep.study.exists()
 
 
+@pytest.mark.slow
 def test_jobs_beside_each_other_share_the_cores_unless_told_otherwise(tmp_path, monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     cores = len(os.sched_getaffinity(0))

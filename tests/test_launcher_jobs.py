@@ -7,7 +7,9 @@ import yaml
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
+from omegaconf import OmegaConf
 
+from hydra_plugins.isolated_launcher.composition import Compositions
 from hydra_plugins.isolated_launcher.jobs import compose_jobs, differences, first_lack, label
 from stackgan.config import PROJECT, register
 from stackgan.errors import UserError
@@ -106,3 +108,19 @@ def test_what_a_run_is_compared_by_is_nothing_of_test_captions(jobs):
     assert job.scores == {} and job.images == 0
     job.status = Status("done", images=16, scores={"kid": 1.0, "kid/test": 2.0})
     assert job.scores == {"kid": 1.0} and job.images == 16
+
+
+def test_what_the_sweeper_composed_is_taken_once_and_never_twice():
+    made = []
+
+    class Loader:
+        def load_sweep_config(self, master_config, sweep_overrides):
+            made.append(list(sweep_overrides))
+            return OmegaConf.create({"number": len(made)})
+
+    loader = Loader()
+    compositions = Compositions(loader)
+    for seed in (0, 1):
+        loader.load_sweep_config(OmegaConf.create(), [f"seed={seed}"])  # as the sweeper looks whether it can be done
+    taken = [compositions.load_sweep_config(OmegaConf.create(), [f"seed={seed}"]).number for seed in (1, 0, 0, 2)]
+    assert taken == [2, 1, 3, 4] and made == [["seed=0"], ["seed=1"], ["seed=0"], ["seed=2"]]

@@ -27,7 +27,7 @@ def running(sweep: Sweep) -> list[int]:
 
 @pytest.mark.parametrize(
     ("number", "warm"),
-    [(signal.SIGINT, False), slow(signal.SIGTERM, False), slow(signal.SIGHUP, False), (signal.SIGTERM, True), slow(signal.SIGHUP, True)],
+    [(signal.SIGINT, False), slow(signal.SIGTERM, False), slow(signal.SIGHUP, False), slow(signal.SIGTERM, True), slow(signal.SIGHUP, True)],
 )  # fmt: skip
 def test_a_signal_ends_the_jobs_which_save_first_and_the_same_command_goes_on(tmp_path, number, warm):
     sweep = Sweep(tmp_path, "seed=0,1,2", "jobs=2", ways=SLOW, warm=warm)

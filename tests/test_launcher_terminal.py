@@ -6,6 +6,7 @@ import pty
 import re
 import subprocess
 
+import pytest
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
@@ -65,6 +66,7 @@ def test_a_dry_run_lists_everything_and_starts_nothing(tmp_path):
     assert not [path for path in new if ".hydra" not in path.parts]  # Hydra's own record of the command
 
 
+@pytest.mark.slow
 def test_a_dry_run_knows_what_is_done_and_what_cannot_start(tmp_path):
     Sweep(tmp_path, "seed=0").run()
     sweep = Sweep(tmp_path, "stage=one,two", "seed=0", "loss=bce,wgan", "dry_run=true").run()

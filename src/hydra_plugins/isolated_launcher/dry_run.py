@@ -11,6 +11,7 @@ from stackgan.config import requested_budget
 from stackgan.run_directory import is_running
 
 WIDTH = 120  # of a line of text
+UNBROKEN = "\u00a0"  # a space at which no line ends
 
 
 def listing(jobs: Sequence[Job]) -> str:
@@ -21,7 +22,8 @@ def listing(jobs: Sequence[Job]) -> str:
     table |= {"now": [_now(job) for job in jobs], "to train": [_to_train(job) for job in jobs]}
     same = [name for name in ("now", "to train") if len(jobs) > 1 and len(set(table[name])) == 1]
     common = [shown(override) for override in jobs[0].overrides if override not in varying(jobs[0], jobs)]
-    lines = _wrapped(" ".join(["all jobs:", *common, *(f"({name}: {table.pop(name)[0]})" for name in same)]))
+    said = [f"({name}: {table.pop(name)[0]})".replace(" ", UNBROKEN) for name in same]
+    lines = [line.replace(UNBROKEN, " ") for line in _wrapped(" ".join(["all jobs:", *common, *said]))]
     numbers = [str(job.number) for job in jobs]
     lines += columns([("job", *table, "run"), *zip(numbers, *table.values(), map(_run, jobs), strict=True)])
     return "\n".join([*lines, *_consequences(jobs, keys), "", _total(jobs)])

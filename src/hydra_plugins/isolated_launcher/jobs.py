@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from hydra.core.config_loader import ConfigLoader
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import filter_overrides
 from omegaconf import DictConfig, open_dict
 
+from hydra_plugins.isolated_launcher.composition import JobLoader
 from stackgan.cli.script import TRAIN
 from stackgan.cli.spelling import shown, spell_overrides
 from stackgan.cli.values import quoted
@@ -154,7 +154,7 @@ def _budget(config: Config) -> int | None:
 
 
 def compose_jobs(
-    loader: ConfigLoader,
+    loader: JobLoader,
     master: DictConfig,
     job_overrides: Sequence[Sequence[str]],
     first: int,

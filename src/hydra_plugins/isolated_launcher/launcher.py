@@ -21,6 +21,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import II, DictConfig
 
+from hydra_plugins.isolated_launcher.composition import Compositions
 from hydra_plugins.isolated_launcher.dry_run import listing
 from hydra_plugins.isolated_launcher.jobs import Job, compose_jobs, first_lack, link, look_ahead
 from hydra_plugins.isolated_launcher.pool import Pool
@@ -80,6 +81,7 @@ class IsolatedLauncher(Launcher):
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.context, self.config = hydra_context, config
+        self._compositions = Compositions(hydra_context.config_loader)
         folder = Path(config.hydra.sweep.dir)
         check_writable(folder, "outputs")  # before Hydra's sweeper writes its own record there
         self._record = SweeperRecord(folder)
@@ -94,7 +96,7 @@ class IsolatedLauncher(Launcher):
             raise UserError(f"on_failure={self.on_failure} is not known; choose one of {', '.join(ON_FAILURE)}.")
         check_named(self.gpus)
         name = self.study.folder.name if self.study else None
-        jobs = compose_jobs(self.context.config_loader, self.config, job_overrides, initial_job_idx, name, self.gpus)
+        jobs = compose_jobs(self._compositions, self.config, job_overrides, initial_job_idx, name, self.gpus)
         self.study = self.study or open_study(jobs[0], sys.argv)
         link(jobs, self.study.jobs)
         self.study.jobs += jobs

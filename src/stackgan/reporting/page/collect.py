@@ -103,7 +103,7 @@ def read_study(folder: Path) -> Study:
     named = {run.folder for run in runs}
     runs += [_guarded(folder, {"folder": path.name}) for path in run_folders(folder) if path not in named]
     shared = shared_parts([run.parts for run in runs])
-    vary = varying_keys([run.parts for run in runs], shared)
+    vary = varying_keys([run.parts for run in runs], shared, [run.asked for run in runs])
     for run in runs:
         run.label = label(spelled_out(run.parts, [*run.asked, *run.overrides], vary), shared)
         run.name = run.name or run.label

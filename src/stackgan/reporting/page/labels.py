@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from stackgan.cli.spelling import shown
-from stackgan.signature import GROUPS, folder_name, name_parts
+from stackgan.signature import folder_name, name_parts
 
 NOT_OF_A_SETTING = ("stage", "seed")
 
@@ -38,15 +38,18 @@ def spelled_out(parts: Sequence[str], overrides: Sequence[str], vary: Sequence[s
     known = {_key(part) for part in parts}
     typed = {_key(override): shown(override) for override in reversed(overrides)}
     defaults = [typed[key] for key in vary if key in typed and key not in known]
+    if not defaults:
+        return list(parts)
     return sorted([*parts, *defaults], key=lambda part: vary.index(_key(part)) if _key(part) in vary else -1)
 
 
-def varying_keys(settings: Sequence[Sequence[str]], shared: Sequence[str]) -> list[str]:
-    """The keys of choices that not all settings have, in the order of the configuration."""
-    own = dict.fromkeys(_key(part) for parts in settings for part in parts if part not in shared and "=" in part)
-    return sorted(
-        own, key=lambda key: GROUPS.index(group) if (group := key.partition(".")[0]) in GROUPS else len(GROUPS)
-    )
+def varying_keys(
+    settings: Sequence[Sequence[str]], shared: Sequence[str], overrides: Sequence[Sequence[str]]
+) -> list[str]:
+    """The keys of choices that not all settings have, in the order in which they were typed."""
+    own = {_key(part) for parts in settings for part in parts if part not in shared and "=" in part}
+    typed = dict.fromkeys(_key(override) for given in overrides for override in given)
+    return [key for key in dict.fromkeys([*typed, *sorted(own)]) if key in own]
 
 
 def _key(part: str) -> str:
