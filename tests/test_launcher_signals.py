@@ -27,8 +27,11 @@ def running(sweep: Sweep) -> list[int]:
 
 @pytest.mark.parametrize(
     ("number", "warm"),
-    [(signal.SIGINT, False), slow(signal.SIGTERM, False), slow(signal.SIGHUP, False), slow(signal.SIGTERM, True), slow(signal.SIGHUP, True)],
-)  # fmt: skip
+    [
+        (signal.SIGINT, False),
+        *(slow(number, warm) for number in (signal.SIGTERM, signal.SIGHUP) for warm in (False, True)),
+    ],
+)
 def test_a_signal_ends_the_jobs_which_save_first_and_the_same_command_goes_on(tmp_path, number, warm):
     sweep = Sweep(tmp_path, "seed=0,1,2", "jobs=2", ways=SLOW, warm=warm)
     launcher = sweep.start()
