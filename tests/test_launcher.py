@@ -148,6 +148,7 @@ def test_a_sweep_under_torchrun_is_refused(tmp_path):
     assert sweep.code == 2 and "torchrun" in sweep.output
 
 
+@pytest.mark.slow
 def test_a_study_is_named_by_what_varies_and_by_its_runs_whatever_their_budget(tmp_path):
     for images in (16, 24):
         Sweep(tmp_path, "seed=0,1", "study=null", f"images={images}", "jobs=2").run()

@@ -93,6 +93,7 @@ def parent(pid: int) -> int:
 
 
 @pytest.mark.skipif(not SUPPORTED, reason="jobs are forked on Linux only")
+@pytest.mark.slow
 def test_a_killed_fork_server_costs_the_job_that_runs_and_the_next_one_has_another(tmp_path):
     sweep = Sweep(tmp_path, "seed=0,1", ways={0: "slow", 1: "short"}, warm=True)
     launcher = sweep.start()

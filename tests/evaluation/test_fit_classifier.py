@@ -135,6 +135,7 @@ def test_what_cannot_work_is_refused(store):
             requested_plan("classifier", **choice)
 
 
+@pytest.mark.slow
 def test_the_command_trains_and_says_where_the_network_is(cache, tmp_path):
     settings = [s for s in TINY if s.startswith(("data.", "trainer"))] + [f"data.cache={cache}"]
     result = script(

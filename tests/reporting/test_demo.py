@@ -242,6 +242,7 @@ def test_examples_are_the_captions_of_the_last_sample_grid(tmp_path):
     assert sample_captions(tmp_path) == ["a red bird", "a blue bird"]
 
 
+@pytest.mark.slow
 def test_the_script_says_where_it_is_and_ends_with_ctrl_c(make_run):
     run = make_run("one")
     command = [sys.executable, str(SCRIPT), f"run={run}", "port=0", "device=cpu"]
