@@ -311,3 +311,11 @@ def test_what_could_not_act_is_refused_before_hydra_makes_folders(arguments, scr
 @pytest.mark.parametrize("value", ["true", "false", "0", "1", "yes"])
 def test_true_and_false_are_typed_as_elsewhere(value):
     assert spell([f"trainer.deterministic={value}"], TRAIN) == [f"trainer.deterministic={value}"]
+
+
+def test_what_lightning_adds_for_the_other_ranks_is_taken(monkeypatch):
+    added = ['hydra.run.dir="."', "hydra.job.name=train_ddp_process_1", "hydra.output_subdir=null"]
+    with pytest.raises(UserError, match=r"hydra\.run\.dir"):
+        spell(["loss=wgan", *added], TRAIN)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert spell(["loss=wgan", *added], TRAIN) == ["loss=wgan", *added]

@@ -6,6 +6,7 @@
 Everything else goes to Hydra untouched. No torch here.
 """
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -108,8 +109,8 @@ def _spell(override: str, script: Script, sweeps: bool, outputs: Path) -> list[s
 
 
 def _check_place(key: str) -> None:
-    """Hydra's own folders would be made and stay empty."""
-    if any(f"{key}.".startswith(f"{place}.") for place in HYDRAS_PLACES):
+    """Hydra's own folders would be made and stay empty. Lightning sets them for the ranks that it starts, in their LOCAL_RANK."""
+    if "LOCAL_RANK" not in os.environ and any(f"{key}.".startswith(f"{place}.") for place in HYDRAS_PLACES):
         raise UserError(
             f"{key} is not set here: a run lies in <outputs>/<study>/; give outputs=<folder> and study=<name>."
         )
