@@ -17,7 +17,7 @@ from PIL import Image
 
 from stackgan.data.folder_rows import Row, read_csv, read_jsonl
 from stackgan.data.records import SPLITS, Record, Source, Split, hash_fraction
-from stackgan.data.splits import split_by_hash
+from stackgan.data.splits import split_by_hash, with_validation
 from stackgan.errors import UserError
 from stackgan.progress import progress_bar
 
@@ -146,8 +146,7 @@ def _splits(rows: Sequence[Row]) -> tuple[dict[str, Split], list[str]]:
     if told:
         if "train" not in told.values():
             raise UserError("captions.csv or .jsonl: no row has split=train, so there is nothing to train on.")
-        empty = [split for split in SPLITS if split not in told.values()]
-        return told, [f"No picture has split={split}." for split in empty]
+        return with_validation(told)
     splits = {row.file: split_by_hash(row.file) for row in rows}
     order = sorted(splits, key=lambda file: hash_fraction(f"split:{file}"))
     # A handful of pictures may leave a split without any: the hash's own order then says which move.

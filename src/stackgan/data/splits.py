@@ -74,6 +74,23 @@ def split_by_hash(name: str) -> Split:
     return "train" if fraction < 0.8 else "validation" if fraction < 0.9 else "test"
 
 
+def with_validation(splits: Mapping[str, Split]) -> tuple[dict[str, Split], list[str]]:
+    """A listed split, with a tenth of its training images (by hash of the name) as validation images where it has none.
+
+    Nothing may be chosen by test images, so a list of training and test images alone would leave no choice of the best generator. A
+    single training image stays one.
+
+    Returns:
+        The split of each name, and a plain sentence where any was changed.
+    """
+    if "validation" in splits.values():
+        return dict(splits), []
+    held = dict(zip(splits, _hold_out(list(splits), list(splits.values())), strict=True))
+    if held == splits:
+        return held, []
+    return held, ["No row has split=validation: a tenth of the training images, by a hash of their name, validates."]
+
+
 def _hold_out(names: Sequence[str], splits: Sequence[Split]) -> list[Split]:
     """Turn a tenth of the training pictures into validation pictures; at least one where there are two or more."""
     fractions: Mapping[str, float] = {
