@@ -19,7 +19,7 @@ class Measurement(NamedTuple):
 def measure_pictures(pictures: Pictures) -> dict[str, Measurement]:
     """`black`, `mode_collapse`, `ignores_text` and `white_border`. Spreads are those at the contrast of real pictures.
 
-    What cannot be measured is left out: spreads where there is one real picture or one caption, ratios where real pictures have no contrast.
+    What cannot be measured is left out: spreads of one real picture or caption, ratios where real pictures have no contrast.
     """
     contrast = contrast_ratio(pictures)
     framed, really = framed_share(pictures.generated.flatten(0, 1)), framed_share(pictures.real)
