@@ -34,9 +34,10 @@ def store(train, validation, test, *, classes=None, captions=None, source="folde
         (store(9, 0, 8), ["No validation images: grids and health use captions of training images"]),
         (store(9, 3, 8), ["Only 3 validation images: KID is not taken, so no best generator is chosen"]),
         (store(9, 1, 8), ["health cannot measure mode_collapse and ignores_text"]),
+        (store(7, 4, 8), ["Only 7 training images: src/evaluate.py, which needs 8"]),
         (store(1, 0, 0), ["Only 1 training image", "No validation images", "No test images"]),
-        (store(3, 4, 8, classes=[2] * 15), ["All training images are of one class"]),
-        (store(3, 4, 8, captions=[["a bird"]] * 15), ["All training images have the same caption"]),
+        (store(9, 4, 8, classes=[2] * 21), ["All training images are of one class"]),
+        (store(9, 4, 8, captions=[["a bird"]] * 21), ["All training images have the same caption"]),
     ],
 )  # fmt: skip
 def test_each_thing_that_is_missing_is_a_sentence(data, words):

@@ -1,6 +1,5 @@
 """Each number is low or high where the fault is, and far on the other side of the configured threshold where it is not."""
 
-
 import pytest
 import torch
 from painted import PaintedGenerator, anything, framed, grain, soft

@@ -42,6 +42,8 @@ def shortages(store: ImageStore) -> list[str]:
 def _training(store: ImageStore) -> Iterator[str]:
     rows, images = store.indices("train"), _images(store, "train")
     classes = set(store.class_ids[rows].tolist())
+    if 1 < len(rows) < LEAST:
+        yield f"{images}: src/evaluate.py, which needs {LEAST}, cannot score the run."
     if len(rows) == 1:
         yield f"{images}: no other caption can be held against it, so the text is not learned."
     elif len(classes) == 1 and -1 not in classes:
