@@ -30,10 +30,11 @@ from stackgan.cadence import in_images
 from stackgan.config import Config
 from stackgan.errors import UserError, is_full
 from stackgan.evaluation.during_training import TrainingScores
-from stackgan.evaluation.record import ProtocolRecord, describe, recorded
+from stackgan.evaluation.record import describe
 from stackgan.evaluation.registry import by_name
 from stackgan.evaluation.request import ScoreRequest
-from stackgan.evaluation.shortages import in_words, not_taken, shortages
+from stackgan.evaluation.shortages import not_taken, shortages
+from stackgan.evaluation.words import lacking_in_words, left_out_in_words, scores_in_words
 from stackgan.health.monitor import HealthMonitor, Reporter
 from stackgan.health.probe import Probe
 from stackgan.inputs import Inputs, prepare_inputs
@@ -96,9 +97,8 @@ def run(config: Config, overrides: list[str]) -> int:
     if before is not None and before.state == "done" and before.images >= budget:
         failed = before.left_out.keys() - not_taken(inputs.store).keys()
         if not failed or not (place.folder / "checkpoints" / LAST).is_file():  # else its scores are tried again
-            say(
-                f"already done ({before.images:,} images): {place.folder}{_missing_scores(config, before, place.folder)}"
-            )
+            lacking = lacking_in_words(config.evaluation, before, place.folder, inputs.store)
+            say("\n".join([f"already done ({before.images:,} images): {place.folder}", *lacking]))
             return DONE
     if not is_first_rank():
         end_with_parent()
@@ -107,18 +107,6 @@ def run(config: Config, overrides: list[str]) -> int:
     with lock_run(place.folder):
         remove_leftovers(place.folder)
         return Experiment(config, overrides, place, inputs, budget, read_status(place.folder)).run()
-
-
-def _missing_scores(config: Config, status: Status, run: Path) -> str:
-    """What to do about scores that this command asks for and the finished run was trained without."""
-    if status.left_out:
-        return f"\nscores not taken: {in_words(status.left_out)}"
-    plan = config.evaluation
-    taken = {row["samples"] for row in recorded(run) if row["captions"] == "test" and row["images"] == status.images}
-    lacking = (plan.final_samples is not None and not taken) or plan.full_samples not in (None, *taken)
-    if not lacking:
-        return ""
-    return f"\nit was trained without these scores: python src/evaluate.py run='{run}' samples={plan.full_samples or plan.final_samples}"
 
 
 class Experiment:
@@ -310,7 +298,7 @@ class Experiment:
         final = scores.score_end(trainer, module) if scores.final is None else scores.final
         if trainer.is_global_zero:
             self._end("done", scores=by_name(final) | self._full_scores(), left_out=scores.left_out)
-            print(self._outputs(grids.last, _in_words(final), in_words(scores.left_out)))
+            print(self._outputs(grids.last, scores_in_words(final), left_out_in_words(scores.left_out)))
 
     def _say_what_with(self, trainer: pl.Trainer) -> None:
         """Record what code trains on which device; another than the session before is an event."""
@@ -424,13 +412,3 @@ class Experiment:
         told = [("samples", samples), ("score", score), ("without", without)]
         lines = [*told, ("metrics", self.folder / "metrics.csv"), ("run", self.folder)]
         return "\n".join(f"{name + ':':9}{value}" for name, value in lines if value)
-
-
-def _in_words(final: list[ProtocolRecord]) -> str:
-    """What the run came to, for the terminal: the scores that runs are compared by, each beside that of real pictures."""
-    shown = {record.metric: record for record in final if record.captions == "validation"}
-    parts = []
-    for name in by_name(shown.values()):
-        value, real = shown[name].value, shown[name].real
-        parts.append(f"{name} {value:.3f}" + ("" if real is None else f" (real {real:.3f})"))
-    return f"{', '.join(parts)}, on validation captions" if parts else ""

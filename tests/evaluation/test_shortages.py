@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from stackgan.evaluation.scores import Said, scores_of_training
-from stackgan.evaluation.shortages import in_words, not_taken, shortages
+from stackgan.evaluation.shortages import not_taken, shortages
+from stackgan.evaluation.words import left_out_in_words
 
 
 def store(train, validation, test, *, classes=None, captions=None, source="folder"):
@@ -55,4 +56,7 @@ def test_exactly_those_scores_are_said_to_be_left_out_that_are(images):
 
 
 def test_scores_of_one_reason_stand_together():
-    assert in_words(not_taken(store(9, 2, 0))) == "kid (only 2 validation images); kid/test, is/test (no test images)"
+    assert (
+        left_out_in_words(not_taken(store(9, 2, 0)))
+        == "kid (only 2 validation images); kid/test, is/test (no test images)"
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from stackgan.data.records import SPLITS, Split
@@ -24,14 +24,6 @@ def not_taken(store: ImageStore) -> dict[str, str]:
             if len(store.indices(split)) < least.get(kind, 1):
                 found[whole_name(kind, split)] = images
     return found
-
-
-def in_words(left_out: Mapping[str, str]) -> str:
-    """The scores that were not taken, those of one reason together: `kid/test, is/test (no test images)`."""
-    reasons: dict[str, list[str]] = {}
-    for name, why in left_out.items():
-        reasons.setdefault(why, []).append(name)
-    return "; ".join(f"{', '.join(names)} ({why})" for why, names in reasons.items())
 
 
 def shortages(store: ImageStore) -> list[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from stackgan.cadence import warm_up_images
 from stackgan.cli.spelling import shown
 from stackgan.evaluation.registry import kind_of, whole_name
-from stackgan.evaluation.shortages import in_words
+from stackgan.evaluation.words import left_out_in_words
 from stackgan.reporting.page.collect import RunRecord, Verdict
 from stackgan.reporting.page.files import number, text
 from stackgan.reporting.page.words import BROKEN, VERDICT_MEANINGS
@@ -125,7 +125,7 @@ def why_not(run: RunRecord, metric: str, captions: str = "validation") -> str:
 
 def not_taken(run: RunRecord) -> str:
     """The scores that were due and not taken, with their reasons, as a sentence; "" where all were."""
-    return f"Scores not taken: {in_words(run.left_out)}." if run.left_out else ""
+    return f"Scores not taken: {left_out_in_words(run.left_out)}." if run.left_out else ""
 
 
 def ended_by(run: RunRecord) -> str:
