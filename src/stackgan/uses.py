@@ -13,9 +13,9 @@ OPTIMIZER_KEYS: Mapping[str, tuple[str, ...]] = {
 VIEWS = ("resample", "crop", "flip", "augment")
 DATA_KEYS: Mapping[str, tuple[str, ...]] = {
     "birds": ("split", "test_classes", "captions", "classes", "images_per_class", "picture_size", "seed", *VIEWS),
-    "cub": ("split", "test_classes", "captions", *VIEWS),
-    "emoji": ("split", "picture_size", *VIEWS),
-    "folder": VIEWS,
+    "cub": ("split", "test_classes", "captions", "bad_images", *VIEWS),
+    "emoji": ("split", "picture_size", "bad_images", *VIEWS),
+    "folder": ("fit", "padding", "bad_images", *VIEWS),
 }
 DATA_PLACES: Mapping[
     str, tuple[str, ...]

@@ -6,20 +6,16 @@
 `file` is relative to the folder; a file may have several rows. `split` is train, validation or test.
 """
 
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import cast
 
-from PIL import Image
-
 from stackgan.data.folder_rows import Row, read_csv, read_jsonl
+from stackgan.data.image_files import MISSING, BadImages, reasons_why_bad
 from stackgan.data.records import SPLITS, Record, Source, Split, hash_fraction
 from stackgan.data.splits import split_by_hash
 from stackgan.errors import UserError
-from stackgan.progress import progress_bar
 
 NAMED_AT_MOST = 20
 
@@ -32,8 +28,11 @@ class Bad:
     reason: str
 
 
-def read_folder(root: Path, *, name: str = "folder") -> Source:
+def read_folder(root: Path, *, name: str = "folder", bad_images: BadImages = "stop") -> Source:
     """Read and check the folder; pictures without a `split` are divided 80/10/10 by a hash of their name.
+
+    Args:
+        bad_images: with "skip" the image files are not opened here; `build_store` leaves out those that cannot be read.
 
     Raises:
         UserError: one for all bad rows, naming the first 20 by line and how many there are: a missing or unreadable
@@ -43,7 +42,7 @@ def read_folder(root: Path, *, name: str = "folder") -> Source:
     listing = find_listing(root)
     rows, bad_lines, unused = read_csv(listing) if listing.suffix == ".csv" else read_jsonl(listing)
     bad = [Bad(line, reason) for line, reason in bad_lines]
-    bad += _bad_values(rows) + _conflicts(rows) + _bad_files(root, rows)
+    bad += _bad_values(rows) + _conflicts(rows) + _bad_files(root, rows, bad_images)
     if bad:
         _refuse(listing, bad)
     if not rows:
@@ -105,33 +104,30 @@ def _conflicts(rows: Sequence[Row]) -> list[Bad]:
 _FIELDS = {"split": "split", "class": "label"}
 
 
-def _bad_files(root: Path, rows: Sequence[Row]) -> list[Bad]:
-    """Each picture is opened and decoded once; a bad one is named at its first row."""
+def _bad_files(root: Path, rows: Sequence[Row], bad_images: BadImages) -> list[Bad]:
+    """Each image is opened and decoded once; a bad one is named at its first row."""
     lines: dict[str, int] = {}
     for row in rows:
         lines.setdefault(row.file, row.line)
-    threads = max(2, os.cpu_count() or 1)
-    with ThreadPoolExecutor(threads) as pool:
-        reasons = pool.map(lambda file: _bad_file(root, file), lines)
-        bar = progress_bar(len(lines), "image", "checking pictures", zip(lines.values(), reasons, strict=True))
-        return [Bad(line, reason) for line, reason in bar if reason]
+    bad = [Bad(line, reason) for file, line in lines.items() if (reason := _bad_name(file))]
+    if bad_images == "skip":
+        return bad
+    files = [file for file in lines if not _bad_name(file)]
+    reasons = reasons_why_bad([(root / file, None) for file in files])
+    return bad + [Bad(lines[file], _sentence(file, why)) for file, why in zip(files, reasons, strict=True) if why]
 
 
-def _bad_file(root: Path, file: str) -> str | None:
+def _bad_name(file: str) -> str | None:
     if not file:
         return "the file is empty"
     parts = PurePosixPath(file)
     if parts.is_absolute() or ".." in parts.parts:
         return f"{file} lies outside the folder"
-    if not (root / file).is_file():
-        return f"{file} does not exist"
-    try:
-        with Image.open(root / file) as image:
-            image.draft("RGB", (1, 1))  # a JPEG is read to its end, but hardly anything is computed from it
-            image.load()
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        return f"{file} cannot be read as a picture ({str(error).replace(str(root), '').strip()})"
     return None
+
+
+def _sentence(file: str, reason: str) -> str:
+    return f"{file} does not exist" if reason == MISSING else f"{file} cannot be read as an image ({reason})"
 
 
 def _refuse(listing: Path, bad: list[Bad]) -> None:
