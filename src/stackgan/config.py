@@ -47,6 +47,9 @@ class Data:
     images_per_class: int = 20
     picture_size: int = 320
     seed: int = 0
+    fit: str = "crop"  # crop | pad | squeeze
+    padding: str = "border"  # border | white
+    bad_images: str = "stop"  # stop | skip
     resample: str = "bicubic"
     crop: bool = True
     flip: bool = True
@@ -355,6 +358,9 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "data.name": ("birds", "cub", "emoji", "flowers", "folder", "huggingface"),
     "data.split": ("class", "image", "all", "listed"),
     "data.captions": ("auto", "text", "attributes"),
+    "data.fit": ("crop", "pad", "squeeze"),
+    "data.padding": ("border", "white"),
+    "data.bad_images": ("stop", "skip"),
     "data.resample": ("bilinear", "bicubic"),
     "data.augment": ("off", "on", "auto"),
     "text.name": ("minilm", "minilm_tokens", "attributes", "precomputed"),
@@ -501,6 +507,8 @@ def _check_sources(config: Config) -> None:
         raise UserError("data.test_classes and data.split_seed both choose the test classes; give one of them.")
     if config.data.test_classes and (config.data.split != "class" or config.data.name not in ("birds", "cub")):
         raise UserError("data.test_classes belongs to data.split=class of data=birds or data=cub.")
+    if config.data.padding != Data.padding and config.data.fit != "pad":
+        raise UserError(f"data.padding={config.data.padding} changes nothing: it belongs to data.fit=pad.")
     if config.text.name == "attributes" and config.data.name not in ("birds", "cub"):
         raise UserError(f"text=attributes: the pictures of {config.data.name} have no attributes; use text=minilm.")
     if config.text.name == "precomputed" and not config.text.embeddings:

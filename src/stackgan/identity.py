@@ -20,7 +20,8 @@ from stackgan.uses import DATA_KEYS, LISTED, OPTIMIZER_KEYS
 BOOKKEEPING = ("variant", "stage_one", "images", "epochs", "study", "outputs", "logger", "evaluation", "health", "jobs", "on_failure",
                "dry_run")  # fmt: skip
 BOOKKEEPING_KEYS = (
-    "data.root", "data.listing", "data.dataset", "data.revision", "data.encoding", "data.archive", "data.download", "data.cache", "text.embeddings", "norm.name", "dropout.name", "lr.name", "scale.name",
+    "data.root", "data.listing", "data.dataset", "data.revision", "data.encoding", "data.archive", "data.download", "data.cache",
+    "text.embeddings", "norm.name", "dropout.name", "lr.name", "scale.name",
     "trainer.name", "trainer.accelerator", "trainer.devices", "trainer.threads", "trainer.deterministic", "trainer.sync_batchnorm",
     "trainer.accumulate", "trainer.recompute",
 )  # fmt: skip

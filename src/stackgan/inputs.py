@@ -7,11 +7,14 @@ from typing import cast
 from stackgan.config import Config, stage_scale
 from stackgan.data.archive import download_cub, unpack_cub
 from stackgan.data.birds import PAINTER_VERSION, paint_birds
+from stackgan.data.crop import Fit
 from stackgan.data.cub import CaptionRule
+from stackgan.data.image_files import BadImages
+from stackgan.data.pixels import Resample
 from stackgan.data.prepared import prepare_cub, prepare_emoji, prepare_folder
 from stackgan.data.records import SPLITS
 from stackgan.data.splits import SplitRule
-from stackgan.data.store import ImageStore, Resample
+from stackgan.data.store import ImageStore
 from stackgan.text.attributes import attribute_table
 from stackgan.text.encoders import build_encoder, fast_encoder
 from stackgan.text.precomputed import precomputed_table
@@ -41,11 +44,13 @@ def prepare_store(config: Config) -> ImageStore:
     """The memory-mapped store of the configured data set. Raises UserError for anything the user can mend."""
     data, size = config.data, stage_scale(config).image_size
     cache, resample = Path(data.cache), cast(Resample, data.resample)
+    bad_images = cast(BadImages, data.bad_images)
     if data.name == "folder":
-        return prepare_folder(Path(data.root or ""), cache, size, resample=resample)
+        fit = Fit(data.fit, data.padding)  # type: ignore[arg-type]  # one of the choices: config.check has looked
+        return prepare_folder(Path(data.root or ""), cache, size, resample=resample, fit=fit, bad_images=bad_images)
     split, captions = cast(SplitRule, data.split), cast(CaptionRule, data.captions)
     if data.name == "emoji":
-        return prepare_emoji(cache, size, split=split, side=data.picture_size, resample=resample)
+        return prepare_emoji(cache, size, split=split, side=data.picture_size, resample=resample, bad_images=bad_images)
     return prepare_cub(
         cub_root(config),
         cache,
@@ -55,6 +60,7 @@ def prepare_store(config: Config) -> ImageStore:
         resample=resample,
         name=data.name,
         test_classes=data.test_classes,
+        bad_images=bad_images,
     )
 
 

@@ -12,13 +12,14 @@ OPTIMIZER_KEYS: Mapping[str, tuple[str, ...]] = {
 }
 VIEWS = ("resample", "crop", "flip", "augment")
 SPLIT = ("split", "split_seed")
+FIT = ("fit", "padding", "bad_images")
 DATA_KEYS: Mapping[str, tuple[str, ...]] = {
     "birds": (*SPLIT, "test_classes", "captions", "classes", "images_per_class", "picture_size", "seed", *VIEWS),
-    "cub": (*SPLIT, "test_classes", "captions", *VIEWS),
-    "emoji": (*SPLIT, "picture_size", *VIEWS),
-    "flowers": (*SPLIT, *VIEWS),
-    "folder": (*SPLIT, *VIEWS),
-    "huggingface": (*SPLIT, *VIEWS),
+    "cub": (*SPLIT, "test_classes", "captions", "bad_images", *VIEWS),
+    "emoji": (*SPLIT, "picture_size", "bad_images", *VIEWS),
+    "flowers": (*SPLIT, *FIT, *VIEWS),
+    "folder": (*SPLIT, *FIT, *VIEWS),
+    "huggingface": (*SPLIT, *FIT, *VIEWS),
 }
 LISTED = ("folder", "huggingface")  # data sets whose lists may say the split
 DATA_PLACES: Mapping[str, tuple[str, ...]] = {  # where it lies and how its files are read

@@ -146,7 +146,7 @@ def test_all_bad_pictures_are_named_and_nothing_is_left(make_cub, tmp_path):
     root = make_cub()
     for name in "002.Bird_2/Bird_2_0001.jpg", "010.Bird_10/Bird_10_0003.jpg":
         (root / "images" / name).write_bytes((root / "images" / name).read_bytes()[:200])
-    with pytest.raises(UserError, match=r"2 pictures cannot be read: .*Bird_2_0001.*Bird_10_0003"):
+    with pytest.raises(UserError, match=r"2 images cannot be read: .*Bird_2_0001.*Bird_10_0003"):
         build_store(read_cub(root), tmp_path / "cache", 16)
     assert not [p for p in (tmp_path / "cache").rglob("*") if p.is_file() and p.suffix != ".lock"]
 

@@ -6,21 +6,17 @@
 `stackgan.data.listings` says what else is read. `file` is relative to the folder; a file may have several rows.
 """
 
-import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import cast
 
-from PIL import Image
-
-from stackgan.data.image_index import ImageIndex
+from stackgan.data.image_files import MISSING, BadImages, reasons_why_bad
+from stackgan.data.image_index import Found, ImageIndex
 from stackgan.data.listings.find import read_lists
 from stackgan.data.listings.rows import SPLIT_NAMES, Listing, Row
 from stackgan.data.records import SPLITS, Record, Source, Split
 from stackgan.data.splits import SplitRule, divide_classes, divide_images
 from stackgan.errors import UserError
-from stackgan.progress import progress_bar
 
 NAMED_AT_MOST = 20
 LOST = "\ufffd"  # what a program writes in place of a letter that it could not read
@@ -35,6 +31,7 @@ def read_folder(
     encoding: str | None = None,
     split: SplitRule = "listed",
     split_seed: int | None = None,
+    bad_images: BadImages = "stop",
 ) -> Source:
     """Read and check the folder.
 
@@ -45,6 +42,7 @@ def read_folder(
             "image"; "image" divides the images 80/10/10 by a hash of their names and "class" the classes by a hash of theirs; "all"
             trains on everything, and validation and test mean the same images.
         split_seed: another number is another division.
+        bad_images: with "skip" the image files are not opened here; `build_store` leaves out those that cannot be read or are missing.
 
     Raises:
         UserError: one for all bad rows, naming the first 20 by line and how many there are: a missing or unreadable image, an empty
@@ -53,8 +51,9 @@ def read_folder(
     root = Path(root)
     index = ImageIndex(root)
     found, place = read_lists(root, listing, encoding, index)
-    rows, bad = _located(index, found)
-    bad = [*found.bad, *bad, *_bad_values(rows), *_conflicts(rows), *_bad_files(root, rows)]
+    rows, bad = _located(index, found, bad_images)
+    bad = [*found.bad, *bad, *_bad_values(rows), *_conflicts(rows)]
+    bad += _bad_files(root, rows) if bad_images == "stop" else []
     if bad:
         _refuse(place, bad, found)
     if not rows:
@@ -74,15 +73,20 @@ def read_folder(
     return Source(name, root, records, names, tuple(notes), single_split=split == "all")
 
 
-def _located(index: ImageIndex, listing: Listing) -> tuple[list[Row], list[Bad]]:
-    """The rows with the names that their files have on disk, and those whose file is not there."""
-    answers = {file: index.find(file) for file in dict.fromkeys(row.file for row in listing.rows)}
-    named: dict[str, str] = {}  # a missing file is named at its first row only
+def _located(index: ImageIndex, listing: Listing, bad_images: BadImages) -> tuple[list[Row], list[Bad]]:
+    """The rows with the names that their files have on disk, and those whose file is not there or not to be used."""
+    rows: list[Row] = []
+    bad: dict[str, Bad] = {}  # a missing file is named at its first row only
+    answers: dict[str, Found] = {}
     for row in listing.rows:
-        if not answers[row.file][0]:
-            named.setdefault(row.file, row.where)
-    rows = [row.at(answers[row.file][0]) for row in listing.rows if answers[row.file][0]]
-    return rows, [(where, answers[file][1]) for file, where in named.items()]
+        answer = answers.setdefault(row.file, index.find(row.file))
+        if answer.name:
+            rows.append(row.at(answer.name))
+        elif bad_images == "skip" and answer.missing:
+            rows.append(row)
+        else:
+            bad.setdefault(row.file, (row.where, answer.reason))
+    return rows, list(bad.values())
 
 
 def _bad_values(rows: Sequence[Row]) -> list[Bad]:
@@ -110,25 +114,16 @@ def _value(row: Row, kind: str) -> str:
 
 
 def _bad_files(root: Path, rows: Sequence[Row]) -> list[Bad]:
-    """Each picture is opened and decoded once; a bad one is named at its first row."""
+    """Each image is opened and decoded once; a bad one is named at its first row."""
     places: dict[str, str] = {}
     for row in rows:
         places.setdefault(row.file, row.where)
-    threads = max(2, os.cpu_count() or 1)
-    with ThreadPoolExecutor(threads) as pool:
-        reasons = pool.map(lambda file: _bad_file(root, file), places)
-        bar = progress_bar(len(places), "image", "checking pictures", zip(places.values(), reasons, strict=True))
-        return [(where, reason) for where, reason in bar if reason]
+    reasons = reasons_why_bad([(root / file, None) for file in places])
+    return [(places[file], _sentence(file, why)) for file, why in zip(places, reasons, strict=True) if why]
 
 
-def _bad_file(root: Path, file: str) -> str | None:
-    try:
-        with Image.open(root / file) as image:
-            image.draft("RGB", (1, 1))  # a JPEG is read to its end, but hardly anything is computed from it
-            image.load()
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        return f"{file} cannot be read as a picture ({str(error).replace(str(root), '').strip()})"
-    return None
+def _sentence(file: str, reason: str) -> str:
+    return f"{file} does not exist" if reason == MISSING else f"{file} cannot be read as an image ({reason})"
 
 
 def _refuse(place: str, bad: list[Bad], listing: Listing) -> None:

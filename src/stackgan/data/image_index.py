@@ -5,6 +5,7 @@ import unicodedata
 from collections import defaultdict
 from functools import cached_property
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 SUFFIXES = (
     ".png",
@@ -24,6 +25,14 @@ SUFFIXES = (
     ".avif",
     ".jp2",
 )
+
+
+class Found(NamedTuple):
+    """What a name in a list stands for."""
+
+    name: str  # of the file, relative to the folder; "" where there is none
+    reason: str = ""  # why there is none
+    missing: bool = False  # it would be allowed, and is not there
 
 
 class ImageIndex:
@@ -52,35 +61,28 @@ class ImageIndex:
             ]
         return sorted(found)
 
-    def find(self, name: str) -> tuple[str, str]:
-        """The image that a list calls `name`, and "" ; or "" and why there is none.
+    def find(self, name: str) -> Found:
+        """The image that a list calls `name`.
 
         It is the file of that name in the folder. Else it is the only image whose path ends with the name, whatever the case of its
         letters, the composition of its accents, its ending and the folders above it.
         """
         path = PurePosixPath(name)
         if not name:
-            return "", "the file is empty"
+            return Found("", "the file is empty")
         if path.is_absolute() or ".." in path.parts:
-            return "", f"{name} lies outside the folder"
+            return Found("", f"{name} lies outside the folder")
         if os.path.isfile(self.root / path):
-            return str(path), ""
+            return Found(str(path))
         wanted = _comparable(str(path))
-        found = [
-            each
-            for each in self._by_last_part[wanted.rpartition("/")[2]]
-            if f"/{_comparable(each)}".endswith(f"/{wanted}")
-        ]
-        found = found or [
-            each
-            for each in self._by_stem[wanted.rpartition("/")[2]]
-            if f"/{_without_suffix(each)}".endswith(f"/{wanted}")
-        ]
+        last = wanted.rpartition("/")[2]
+        found = [each for each in self._by_last_part[last] if f"/{_comparable(each)}".endswith(f"/{wanted}")]
+        found = found or [each for each in self._by_stem[last] if f"/{_without_suffix(each)}".endswith(f"/{wanted}")]
         if len(found) == 1:
-            return found[0], ""
+            return Found(found[0])
         if found:
-            return "", f"{name} may be {found[0]} or {found[1]}; write its folder too"
-        return "", f"{name} does not exist"
+            return Found("", f"{name} may be {found[0]} or {found[1]}; write its folder too")
+        return Found("", f"{name} does not exist", missing=True)
 
     @cached_property
     def _by_last_part(self) -> dict[str, list[str]]:

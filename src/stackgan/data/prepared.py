@@ -9,15 +9,17 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal
 
+from stackgan.data.crop import CROP, Fit
 from stackgan.data.cub import CaptionRule, cub_files, read_cub
 from stackgan.data.emoji import EmojiPackages, find_packages, read_emoji
 from stackgan.data.files import replacing
 from stackgan.data.folder import read_folder
+from stackgan.data.image_files import BadImages
+from stackgan.data.pixels import Resample
 from stackgan.data.records import Source
 from stackgan.data.splits import SplitRule
-from stackgan.data.store import ImageStore, Resample, build_store, store_side
+from stackgan.data.store import ImageStore, build_store, store_side
 from stackgan.errors import UserError
 
 
@@ -31,6 +33,7 @@ def prepare_cub(
     resample: Resample = "bilinear",
     name: str = "cub",
     test_classes: Sequence[int] = (),
+    bad_images: BadImages = "stop",
 ) -> ImageStore:
     """The store of a data set in CUB's layout, for training at `image_size` px. See `read_cub` and `build_store`."""
     return _prepare(
@@ -40,15 +43,30 @@ def prepare_cub(
         cache,
         store_side(image_size),
         resample,
+        bad_images=bad_images,
     )
 
 
 def prepare_folder(
-    root: Path, cache: Path, image_size: int, *, resample: Resample = "bilinear", name: str = "folder"
+    root: Path,
+    cache: Path,
+    image_size: int,
+    *,
+    resample: Resample = "bilinear",
+    name: str = "folder",
+    fit: Fit = CROP,
+    bad_images: BadImages = "stop",
 ) -> ImageStore:
     """The store of a folder of pictures and captions, for training at `image_size` px. See `read_folder`."""
     return _prepare(
-        lambda: read_folder(root, name=name), [Path(root)], ("folder", name), cache, store_side(image_size), resample
+        lambda: read_folder(root, name=name, bad_images=bad_images),
+        [Path(root)],
+        ("folder", name),
+        cache,
+        store_side(image_size),
+        resample,
+        fit,
+        bad_images,
     )
 
 
@@ -60,6 +78,7 @@ def prepare_emoji(
     side: int = 304,
     resample: Resample = "bilinear",
     packages: EmojiPackages | None = None,
+    bad_images: BadImages = "stop",
 ) -> ImageStore:
     """The store of the installed packages' emoji, for training at `image_size` px. See `read_emoji` and `build_store`."""
     found = packages or find_packages()
@@ -70,6 +89,7 @@ def prepare_emoji(
         cache,
         store_side(image_size),
         resample,
+        bad_images=bad_images,
     )
 
 
@@ -79,16 +99,19 @@ def _prepare(
     question: tuple[str, ...],
     cache: Path,
     size: int,
-    resample: Literal["bilinear", "bicubic"],
+    resample: Resample,
+    fit: Fit = CROP,
+    bad_images: BadImages = "stop",
 ) -> ImageStore:
-    key = hashlib.sha256(repr((question, size, resample, _code(), [*_stamps(files)])).encode()).hexdigest()[:24]
+    asked = (question, size, resample, fit, bad_images)
+    key = hashlib.sha256(repr((asked, _code(), [*_stamps(files)])).encode()).hexdigest()[:24]
     answer = Path(cache) / "requests" / f"{key}.json"
     if answer.is_file():
         try:
             return ImageStore.open(Path(cache) / json.loads(answer.read_text())["store"])
         except UserError:  # somebody has tidied the cache
             answer.unlink()
-    store = build_store(read(), cache, size, resample)
+    store = build_store(read(), cache, size, resample, fit, bad_images)
     with replacing(answer) as temporary:
         temporary.write_text(json.dumps({"store": os.path.relpath(store.directory, cache)}))
     return store
