@@ -67,6 +67,8 @@ def test_every_choice_composes(option):
     needs = {
         "data=cub": ["data.root=x"],
         "data=folder": ["data.root=x"],
+        "data=flowers": ["data.root=x"],
+        "data=huggingface": ["data.dataset=x"],
         "text=precomputed": ["text.embeddings=x"],
         "loss=bce_r1": ["norm=none"],
         "loss=bce_matching": ["norm=none"],

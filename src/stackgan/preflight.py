@@ -150,6 +150,14 @@ def _data_needs(config: Config) -> Iterator[Need]:
         from stackgan.data.listings.find import find_lists
 
         yield Need(find_lists, (root, data.listing))
+    elif data.name == "flowers" and root:
+        from stackgan.data.flowers import find_flowers
+
+        yield Need(find_flowers, (root,))
+    elif data.name == "huggingface":
+        from stackgan.data.huggingface import check_datasets
+
+        yield Need(check_datasets)
     elif root:
         from stackgan.data.cub import check_cub
 

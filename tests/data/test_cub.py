@@ -50,8 +50,12 @@ def test_all_trains_on_every_picture(make_cub):
 def test_broken_bytes_in_captions_become_spaces_and_empty_lines_go(make_cub):
     root = make_cub()
     path = root / "text" / "001.Bird_1" / "Bird_1_0000.txt"
-    path.write_bytes("this\ufffd\ufffdbird  is red \r\n\n   \n".encode() + b"a\xa0blue bird\xff")
+    path.write_bytes("this\ufffd\ufffdbird  is red \r\n\n   \n".encode() + b"a\xa0blue bird")
     assert read_cub(root).records[0].captions == ("this bird is red", "a blue bird")
+    path.write_bytes(b"a bird\na gr\xfcn bird")
+    with pytest.raises(UserError, match=r"Bird_1_0000.txt line 2 is not UTF-8 \(byte 0xFC"):
+        read_cub(root)
+    assert read_cub(root, encoding="cp1252").records[0].captions == ("a bird", "a grün bird")
 
 
 def test_captions_may_lie_beside_the_root_in_text_c10(make_cub):
@@ -103,7 +107,7 @@ def test_no_data_set_says_what_to_give(tmp_path):
 def test_a_missing_photograph_is_named(make_cub):
     root = make_cub()
     (root / "images" / "003.Bird_3" / "Bird_3_0002.jpg").unlink()
-    with pytest.raises(UserError, match=r"lacks 1 of the 20 pictures.*Bird_3_0002"):
+    with pytest.raises(UserError, match=r"lacks 1 of the 20 images.*Bird_3_0002"):
         read_cub(root)
 
 

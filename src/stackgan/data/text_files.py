@@ -14,6 +14,7 @@ MARKS = {  # byte order marks; UTF-32's begins with UTF-16's
     codecs.BOM_UTF16_LE: "utf-16-le",
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
+NO_BREAK_SPACE = "\udca0"  # Python's escape of the byte 0xA0: a blank in all of Windows' western code pages; some of Reed's lines have it
 NO_TEXT = ("Cc", "Cn", "Co", "Cs")  # Unicode's categories of control, unassigned, private and half characters
 CONTROLS = "\t\n\r\f\v\x1a"  # those that old programs put into text; the last one ended a DOS file
 
@@ -25,7 +26,7 @@ def read_text(path: Path, encoding: str | None = None) -> str:
     UTF-8 text never has. Anything else (Windows' code pages, for example) cannot be told for certain, so it has to be said.
 
     Args:
-        encoding: Python's name of it; None: by evidence.
+        encoding: Python's name of that of files which are not UTF-8; None: such are refused.
 
     Raises:
         UserError: the file cannot be read, or is no text in that encoding; the first line that is none is named.
@@ -35,13 +36,16 @@ def read_text(path: Path, encoding: str | None = None) -> str:
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror or error}); give a text file.") from error
     mark = next((mark for mark in MARKS if raw.startswith(mark)), b"")
-    name = MARKS[mark] if mark else encoding or _without_mark(raw)
+    raw = raw[len(mark) :]
+    name = MARKS[mark] if mark else _encoding_of(raw, encoding)
     try:
-        text = raw[len(mark) :].decode(name)
+        text = raw.decode(name)
     except UnicodeDecodeError as error:
-        raise _undecodable(path, raw[len(mark) :], error, name, encoding) from error
+        text = raw.decode(name, errors="surrogateescape").replace(NO_BREAK_SPACE, " ") if name == "utf-8" else ""
+        if not text or half_character(text):
+            raise _undecodable(path, raw, error, name, encoding) from error
     if "\0" in text:
-        line = text.count("\n", 0, text.index("\0")) + 1
+        line = len(lines_of(text[: text.index("\0")]))
         raise UserError(f"{path} line {line} holds a NUL: this is no text file; save it as text in UTF-8.")
     return text
 
@@ -73,26 +77,37 @@ def half_character(text: str) -> str | None:
     return f"\\u{ord(found[0]):04x}" if found else None
 
 
-def _without_mark(raw: bytes) -> str:
-    """UTF-16 in one of its orders, where only one of them makes text of bytes that hold NULs; else UTF-8."""
-    if b"\0" not in raw or len(raw) % 2:
+def _encoding_of(raw: bytes, given: str | None) -> str:
+    """UTF-8 where the bytes are that; else the given one, else UTF-16 in the one of its orders that makes text of them."""
+    if raw.isascii() and b"\0" not in raw:
+        return given or "utf-8"  # a code that uses 7 bits only has to be asked for
+    if b"\0" not in raw and _decodes(raw, "utf-8"):
         return "utf-8"
-    texts = [name for name in ("utf-16-le", "utf-16-be") if _is_text(raw, name)]
-    return texts[0] if len(texts) == 1 else "utf-8"
+    if given is not None:
+        return given
+    orders = (
+        [] if len(raw) % 2 else [name for name in ("utf-16-le", "utf-16-be") if b"\0" in raw and _is_text(raw, name)]
+    )
+    return orders[0] if len(orders) == 1 else "utf-8"
+
+
+def _decodes(raw: bytes, encoding: str) -> bool:
+    try:
+        raw.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _is_text(raw: bytes, encoding: str) -> bool:
-    try:
-        text = raw.decode(encoding)
-    except UnicodeDecodeError:
-        return False
-    return all(c in CONTROLS or unicodedata.category(c) not in NO_TEXT for c in set(text))
+    return _decodes(raw, encoding) and all(
+        c in CONTROLS or unicodedata.category(c) not in NO_TEXT for c in set(raw.decode(encoding))
+    )
 
 
 def _undecodable(path: Path, raw: bytes, error: UnicodeDecodeError, name: str, given: str | None) -> UserError:
-    before = raw[: error.start].decode(name, errors="replace")
-    line = len(lines_of(before))
-    what = f"{path} line {line} is not {name.upper()} (byte 0x{raw[error.start]:02X} after {before[-20:].splitlines()[-1:] or ['']!r})"
+    lines = lines_of(raw[: error.start].decode(name, errors="replace"))
+    what = f"{path} line {len(lines)} is not {name.upper()} (byte 0x{raw[error.start]:02X} after {lines[-1][-20:]!r})"
     if given is not None:
         return UserError(f"{what}; give the encoding that the file has, data.encoding=<name>.")
     return UserError(
