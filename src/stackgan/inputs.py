@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from stackgan.config import Config, stage_scale
-from stackgan.data.archive import download_cub, unpack_cub
+from stackgan.data.archive import download_cub, is_official, unpack_cub
 from stackgan.data.birds import PAINTER_VERSION, paint_birds
 from stackgan.data.crop import Fit
 from stackgan.data.cub import CaptionRule
@@ -13,6 +13,7 @@ from stackgan.data.huggingface import write_dataset
 from stackgan.data.prepared import prepare_cub, prepare_emoji, prepare_flowers, prepare_folder
 from stackgan.data.records import SPLITS
 from stackgan.data.store import ImageStore
+from stackgan.process import say
 from stackgan.text.attributes import attribute_table
 from stackgan.text.encoders import build_encoder, fast_encoder
 from stackgan.text.precomputed import precomputed_table
@@ -74,7 +75,10 @@ def cub_root(config: Config) -> Path:
     if data.root:
         return Path(data.root)
     archive = Path(data.archive) if data.archive else download_cub(cache / "downloads")
-    return unpack_cub(archive, cache)
+    unpacked = unpack_cub(archive, cache)
+    if not is_official(unpacked):
+        say(f"note: {archive} is not the official CUB_200_2011.tgz (its checksum is another); it is read as it is.")
+    return unpacked
 
 
 def prepare_table(config: Config, store: ImageStore) -> EmbeddingTable:

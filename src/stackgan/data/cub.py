@@ -200,7 +200,7 @@ def _captions(
 ) -> tuple[list[tuple[str, ...]], list[str]]:
     """Captions of each image, and notes about where they come from."""
     found = (
-        CaptionFiles([()] * len(table.names), [])
+        CaptionFiles([()] * len(table.names), [], [])
         if rule == "attributes"
         else read_captions(table.root, table.names, encoding)
     )
@@ -228,13 +228,15 @@ def _captions(
         texts[i] = write_captions(table.names[i], attributes[i], attribute_names)
     if rule == "attributes":
         return texts, []
-    note = (
-        f"{len(missing)} of {len(texts)} images have no caption file{_unused(found)}: attributes were put into words."
-    )
+    note = f"{len(missing)} of {len(texts)} images have no captions of their own{_unused(found)}: attributes were put into words."
     return texts, [note]
 
 
 def _unused(found: CaptionFiles) -> str:
-    if not found.unused:
-        return ""
-    return f", and {len(found.unused)} caption files are named like no image (first: {found.unused[0].name})"
+    """What else is known of the caption files of images without captions."""
+    said = ""
+    if found.empty:
+        said += f", {len(found.empty)} caption files hold none (first: {found.empty[0].name})"
+    if found.unused:
+        said += f", {len(found.unused)} caption files are named like no image (first: {found.unused[0].name})"
+    return said

@@ -54,6 +54,7 @@ class CaptionFiles:
     """What lies in the folders of captions."""
 
     captions: list[tuple[str, ...]]  # of each image; () where there is none
+    empty: list[Path]  # files with nothing in them
     unused: list[Path]  # files of these images' classes that are named like none of them
 
 
@@ -75,7 +76,14 @@ def read_captions(root: Path, names: Sequence[str], encoding: str | None = None)
     classes = {name.rpartition("/")[0].casefold() for name in names}
     files = [file for folder in folders for file in sorted(folder.files.items())]
     unused = [path for key, path in files if path not in used and key.rpartition("/")[0] in classes]
-    return CaptionFiles(captions, unused)
+    empty = [
+        path
+        for texts, name in zip(captions, names, strict=True)
+        if not texts
+        for folder in folders
+        if (path := folder.find(name))
+    ]
+    return CaptionFiles(captions, empty, unused)
 
 
 class CaptionFolder:
@@ -90,7 +98,7 @@ class CaptionFolder:
         found = {}
         for parent, _, names in os.walk(self.folder):
             for name in names:
-                if name.lower().endswith(".txt"):
+                if name.lower().endswith(".txt") and not name.startswith("."):  # macOS packs ._<name> beside <name>
                     path = Path(parent) / name
                     found[_key(path.relative_to(self.folder).with_suffix("").as_posix())] = path
         return found

@@ -25,6 +25,7 @@ SUFFIXES = (
     ".avif",
     ".jp2",
 )
+SAME_FORMAT = {".jpeg": ".jpg", ".jpe": ".jpg", ".jfif": ".jpg", ".tiff": ".tif"}
 
 
 class Found(NamedTuple):
@@ -65,7 +66,7 @@ class ImageIndex:
         """The image that a list calls `name`.
 
         It is the file of that name in the folder. Else it is the only image whose path ends with the name, whatever the case of its
-        letters, the composition of its accents, its ending and the folders above it.
+        letters, the composition of its accents, a missing ending (or .jpeg for .jpg) and the folders above it.
         """
         path = PurePosixPath(name)
         if not name:
@@ -100,7 +101,8 @@ class ImageIndex:
 
 
 def _comparable(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()
+    stem, ending = os.path.splitext(unicodedata.normalize("NFC", name).casefold())
+    return stem + SAME_FORMAT.get(ending, ending)
 
 
 def _without_suffix(name: str) -> str:
