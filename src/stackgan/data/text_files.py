@@ -19,7 +19,7 @@ NO_TEXT = ("Cc", "Cn", "Co", "Cs")  # Unicode's categories of control, unassigne
 CONTROLS = "\t\n\r\f\v\x1a"  # those that old programs put into text; the last one ended a DOS file
 
 
-def read_text(path: Path, encoding: str | None = None) -> str:
+def read_text(path: Path, encoding: str | None = None, key: str = "data.encoding") -> str:
     """A text file without its byte order mark.
 
     A byte order mark says the encoding. Without one it is UTF-8, or UTF-16 where the bytes are text as UTF-16 and hold the NULs that
@@ -27,6 +27,7 @@ def read_text(path: Path, encoding: str | None = None) -> str:
 
     Args:
         encoding: Python's name of that of files which are not UTF-8; None: such are refused.
+        key: the setting that gives the encoding; "" where there is none.
 
     Raises:
         UserError: the file cannot be read, or is no text in that encoding; the first line that is none is named.
@@ -43,7 +44,7 @@ def read_text(path: Path, encoding: str | None = None) -> str:
     except UnicodeDecodeError as error:
         text = raw.decode(name, errors="surrogateescape").replace(NO_BREAK_SPACE, " ") if name == "utf-8" else ""
         if not text or half_character(text):
-            raise _undecodable(path, raw, error, name, encoding) from error
+            raise _undecodable(path, raw, error, name, encoding, key) from error
     if "\0" in text:
         line = len(lines_of(text[: text.index("\0")]))
         raise UserError(f"{path} line {line} holds a NUL: this is no text file; save it as text in UTF-8.")
@@ -105,11 +106,12 @@ def _is_text(raw: bytes, encoding: str) -> bool:
     )
 
 
-def _undecodable(path: Path, raw: bytes, error: UnicodeDecodeError, name: str, given: str | None) -> UserError:
+def _undecodable(
+    path: Path, raw: bytes, error: UnicodeDecodeError, name: str, given: str | None, key: str
+) -> UserError:
     lines = lines_of(raw[: error.start].decode(name, errors="replace"))
     what = f"{path} line {len(lines)} is not {name.upper()} (byte 0x{raw[error.start]:02X} after {lines[-1][-20:]!r})"
     if given is not None:
-        return UserError(f"{what}; give the encoding that the file has, data.encoding=<name>.")
-    return UserError(
-        f"{what}; save the file as UTF-8, or say its encoding: data.encoding=cp1252 (western Europe), cp949 (Korean), ..."
-    )
+        return UserError(f"{what}; give the encoding that the file has, {key}=<name>.")
+    said = f", or say its encoding: {key}=cp1252 (western Europe), cp949 (Korean), ..." if key else ""
+    return UserError(f"{what}; save the file as UTF-8{said}.".replace("....", "..."))
