@@ -253,7 +253,7 @@ def test_a_folder_is_judged_by_a_data_set_and_a_frame_costs_what_cropping_gives_
 
 
 def test_a_folder_that_cannot_be_judged_says_why(settings, real_folder, tmp_path_factory):
-    with pytest.raises(UserError, match="holds no picture"):
+    with pytest.raises(UserError, match="holds no image"):
         score_images(tmp_path_factory.mktemp("empty"), composed(*settings), REQUEST)
     with pytest.raises(UserError, match="is no folder"):
         score_images(real_folder / "nowhere", composed(*settings), REQUEST)
