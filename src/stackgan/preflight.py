@@ -1,6 +1,6 @@
 """What a run of a configuration needs and lacks, found before any work: no torch, no data set read, nothing written.
 
-Other rooms say what they need (`find_listing`, `find_weights`, ...); this file knows which of them a configuration uses.
+Other rooms say what they need (`find_lists`, `find_weights`, ...); this file knows which of them a configuration uses.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -132,6 +132,10 @@ def _data_needs(config: Config) -> Iterator[Need]:
     """Only the reader of the data set in use is imported: the answer is to come at once."""
     data = config.data
     root = Path(data.root) if data.root else None
+    if data.encoding is not None:
+        from stackgan.data.text_files import check_encoding
+
+        yield Need(check_encoding, (data.encoding,))
     if data.name == "birds":
         from stackgan.data.birds import check_birds, check_class_split
 
@@ -143,9 +147,9 @@ def _data_needs(config: Config) -> Iterator[Need]:
 
         yield Need(find_packages)
     elif data.name == "folder" and root:
-        from stackgan.data.folder import find_listing
+        from stackgan.data.listings.find import find_lists
 
-        yield Need(find_listing, (root,))
+        yield Need(find_lists, (root, data.listing))
     elif root:
         from stackgan.data.cub import check_cub
 
