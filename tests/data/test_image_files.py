@@ -3,7 +3,9 @@
 import csv
 import io
 import json
+import struct
 import warnings
+import zlib
 from functools import cache
 
 import numpy as np
@@ -175,6 +177,16 @@ def seeds():
     return files
 
 
+def with_checksums(png):
+    """The PNG with its chunks' checksums put right, so that what is damaged in them is looked at."""
+    mended, place = png[:8], 8
+    while place + 12 <= len(png):
+        end = place + 8 + int.from_bytes(png[place : place + 4], "big")
+        mended += png[place:end] + struct.pack(">I", zlib.crc32(png[place + 4 : end]))
+        place = end + 4
+    return mended + png[place:]
+
+
 def pillows_own(path):
     """The pixels by Pillow's plain reading, where its conversions are right."""
     with quiet(), Image.open(path) as image:
@@ -200,23 +212,46 @@ def test_damaged_files_are_refused_by_name_or_read_as_pillow_reads_them(tmp_path
     for place, value in changes:
         damaged[int(place * (min(len(damaged), 300) if early else len(damaged)))] = value
     path = tmp_path_factory.getbasetemp() / f"damaged.{suffix}"
-    path.write_bytes(damaged)
+    path.write_bytes(with_checksums(bytes(damaged)) if suffix == "png" else damaged)
     try:
         with quiet(), Image.open(path) as image:
             assume(image.width * image.height < 1_000_000)
     except Exception:
         pass
     source = Source("folder", path.parent, (Record(path.name, path, ("x",), "train"),))
-    folder = tmp_path_factory.mktemp("cache")
     try:
-        store = build_store(source, folder, 12)
+        store = build_store(source, tmp_path_factory.getbasetemp() / "cache", 12)
     except UserError as error:
-        assert path.name in str(error)
+        assert path.name in str(error) and why_bad(path)
         return
+    assert why_bad(path) is None
     assert store.images.shape == (1, 12, 12, 3)
     plain = pillows_own(path)
     if plain is not None:
         np.testing.assert_array_equal(np.asarray(read_rgb(path, upright=False)[0]), plain)
+
+
+@settings(derandomize=True, deadline=None, max_examples=60)
+@given(
+    st.sampled_from(["jpg", "png", "webp"]),
+    st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), max_size=8),
+    st.binary(max_size=9),
+)
+def test_no_exif_block_costs_an_image(tmp_path_factory, suffix, changes, more):
+    exif = Image.Exif()
+    exif[ORIENTATION], exif[RESOLUTION], exif[306] = 1, 72.0, "2024:01:01 00:00:00"
+    exif.get_ifd(34665)[33434] = 0.01
+    block = bytearray(exif.tobytes() + more)
+    for place, value in changes:
+        block[6 + place % (len(block) - 6)] = value
+    path = tmp_path_factory.getbasetemp() / f"exif.{suffix}"
+    options = {"lossless": True} if suffix == "webp" else {}
+    Image.fromarray(PIXELS).save(path, exif=bytes(block), **options)
+    with quiet():
+        assert why_bad(path) is None
+        image = np.asarray(read_rgb(path)[0])
+        with Image.open(path) as plain:
+            assert sorted(image.ravel()) == sorted(np.asarray(plain).ravel())
 
 
 def test_findings_are_kept_with_the_pixels(tmp_path, picture_folder):
