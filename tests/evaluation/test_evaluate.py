@@ -182,7 +182,8 @@ def test_clip_judges_the_same_pictures_in_the_same_pass(finished, monkeypatch):
     [
         ({"samples": 5}, "samples=5"), ({"splits": 121}, "splits=121"),
         ({"weights": "worst"}, "weights=worst"), ({"metrics": ["is", "iq"]}, "iq"), ({"metrics": []}, "metrics"),
-        ({"devices": 0}, "devices=0"), ({"frames": "on"}, "frames=on"), ({"network": "vgg"}, "vgg"),
+        ({"devices": 0}, "devices=0"), ({"frames": "on"}, "frames=on"), ({"bad_images": "keep"}, "bad_images=keep"),
+        ({"network": "vgg"}, "vgg"),
         ({"clip": "nowhere", "metrics": ["clip_score"]}, "nowhere|transformers"), ({"real_samples": 2}, "real_samples=2"),
     ],
     ids=str,

@@ -57,13 +57,14 @@ def test_grids_of_this_project_are_left_out_and_a_note_says_which(folder):
 def test_what_cannot_be_judged_is_refused_or_left_out_by_name(folder):
     (folder / "broken.png").write_text("no image")
     Image.new("RGB", (4, 40)).save(folder / "small.png")
-    with pytest.raises(UserError, match=r"broken\.png cannot be read as an image .*1 more .*bad_images=skip"):
+    (folder / "phone.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(40))
+    with pytest.raises(UserError, match=r"broken\.png cannot be read as an image .*2 more .*bad_images=skip"):
         list_images(folder)
     (folder / "cut.bmp").write_bytes((folder / "a.bmp").read_bytes()[:-400])
     found = list_images(folder, bad_images="skip")
     assert len(found.files) == 8 and not {"broken.png", "small.png", "cut.bmp"} & set(found.files)
     (note,) = found.notes
-    assert "3 of 11 images" in note and all(name in note for name in ("broken.png", "small.png", "cut.bmp"))
+    assert "4 of 12 images" in note and all(name in note for name in ("broken.png", "cut.bmp", "phone.heic", "1 more"))
 
 
 def test_a_turned_photograph_is_upright(tmp_path):

@@ -24,6 +24,7 @@ LEAST_SIDE = 8  # pixels; frames and features have no meaning below
 GRID_CHUNK = "stackgan-grid"  # as stackgan.reporting.grid writes it into its PNGs
 GRID_NAME = re.compile(r"grid(-\d{3,})?\.png")
 MANIFEST = "manifest.jsonl"
+UNREAD = (".heic", ".heif", ".jxl", ".svg", ".exr")  # images that Pillow reads only with plugins, or not at all
 NO_FORMATS = ("BUFR", "GRIB", "HDF5", "MPEG", "PDF")  # Pillow knows the names of such files and reads no pixels
 
 
@@ -96,7 +97,8 @@ def _candidates(folder: Path) -> Iterator[str]:
 def _look(folder: Path, file: str) -> _Look | str | None:
     """The header; why it cannot be read; or None for what is no image and is not called one."""
     path = folder / file
-    called = Image.registered_extensions().get(path.suffix.lower())
+    suffix = path.suffix.lower()
+    called_image = suffix in UNREAD or Image.registered_extensions().get(suffix, NO_FORMATS[0]) not in NO_FORMATS
     try:
         with quiet(), Image.open(path) as image:
             if image.format in NO_FORMATS:
@@ -113,7 +115,7 @@ def _look(folder: Path, file: str) -> _Look | str | None:
     except MemoryError:
         raise
     except Exception as error:
-        return _unreadable(reason_of(error)) if called and called not in NO_FORMATS else None
+        return _unreadable(reason_of(error)) if called_image else None
 
 
 def _decoded(folder: Path, looks: list[_Look]) -> tuple[list[_Look], list[tuple[str, str]]]:
