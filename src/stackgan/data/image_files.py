@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image, TiffTags, UnidentifiedImageError
 
 from stackgan.data.crop import reference_crop
 from stackgan.data.modes import to_rgb
@@ -50,15 +50,13 @@ def read_rgb(path: Path, *, upright: bool = True) -> tuple[Image.Image, bool]:
     """An image's first frame as RGB, see `to_rgb`, and whether its EXIF block is damaged.
 
     Args:
-        upright: turn it as the camera's rotation mark says.
+        upright: turn it as the camera's rotation mark says. Pillow turns a TIFF in any case.
 
     Raises:
         Exception: whatever Pillow raises at broken files; see `naming` and `reason_of`.
     """
     with Image.open(path) as image:
-        early = (
-            read_turn(image) if image.format == "TIFF" else None
-        )  # a TIFF turns itself while it loads, or fails at it
+        early = read_turn(image) if image.format == "TIFF" else None
         rgb = to_rgb(image)
         rgb.load()
         if not upright:
@@ -68,21 +66,30 @@ def read_rgb(path: Path, *, upright: bool = True) -> tuple[Image.Image, bool]:
 
 
 def read_turn(image: Image.Image) -> Turn:
-    """The camera's rotation mark. A damaged block raises nothing. It is taken off a TIFF, so that Pillow does not turn it too."""
+    """The camera's rotation mark. A damaged block raises nothing.
+
+    A TIFF turns itself while it loads and fails where its block is damaged: this comes before, and takes the damaged parts out.
+    """
     method, damaged = None, False
     try:
+        if block := image.info.get("exif"):
+            Image.Exif().load(block)  # `getexif` fails at its first call only, which opening a JPEG may have been
         exif = image.getexif()
-        method = TURNS.get(exif.get(ExifTags.Base.Orientation, 1))
-        if method is not None:
-            exif.tobytes()  # only now Pillow looks at all of it
+        if image.format == "TIFF":
+            for part in (key for key in TiffTags.TAGS_V2_GROUPS if key in exif):
+                exif.get_ifd(part)
+        else:
+            method = TURNS.get(exif.get(ExifTags.Base.Orientation, 1))
+            if method is not None:
+                exif.tobytes()  # only now Pillow looks at all of it
     except MemoryError:
         raise
     except Exception:
         damaged = True
-    if image.format == "TIFF":
-        exif = image.getexif()
-        for key in list(exif):
-            del exif[key]
+        if image.format == "TIFF":
+            exif = image.getexif()  # what could be read
+            for part in (key for key in TiffTags.TAGS_V2_GROUPS if key in exif):
+                del exif[part]
     return Turn(method, damaged)
 
 

@@ -24,6 +24,7 @@ LEAST_SIDE = 8  # pixels; frames and features have no meaning below
 GRID_CHUNK = "stackgan-grid"  # as stackgan.reporting.grid writes it into its PNGs
 GRID_NAME = re.compile(r"grid(-\d{3,})?\.png")
 MANIFEST = "manifest.jsonl"
+UNREAD = (".heic", ".heif", ".jxl", ".svg", ".exr")  # images that Pillow reads only with plugins, or not at all
 NO_FORMATS = ("BUFR", "GRIB", "HDF5", "MPEG", "PDF")  # Pillow knows the names of such files and reads no pixels
 
 
@@ -66,9 +67,9 @@ def list_images(folder: Path, limit: int | None = None, bad_images: BadImages = 
         looks, worse = _decoded(folder, looks)
         bad = sorted([*bad, *worse])
     elif bad:
+        more = f" ({len(bad) - 1} more cannot be judged either)" if bad[1:] else ""
         raise UserError(
-            f"{folder / bad[0][0]} cannot be judged ({bad[0][1]}){f', nor can {len(bad) - 1} more' if bad[1:] else ''}; replace or "
-            "remove it, or leave out such files with bad_images=skip."
+            f"{folder / bad[0][0]} {bad[0][1]}{more}; replace or remove it, or leave out what cannot be judged with bad_images=skip."
         )
     if not looks:
         more = f" but {len(grids)} grids ({names_of(grids)})" if grids else ""
@@ -96,7 +97,8 @@ def _candidates(folder: Path) -> Iterator[str]:
 def _look(folder: Path, file: str) -> _Look | str | None:
     """The header; why it cannot be read; or None for what is no image and is not called one."""
     path = folder / file
-    called = Image.registered_extensions().get(path.suffix.lower())
+    suffix = path.suffix.lower()
+    called_image = suffix in UNREAD or Image.registered_extensions().get(suffix, NO_FORMATS[0]) not in NO_FORMATS
     try:
         with quiet(), Image.open(path) as image:
             if image.format in NO_FORMATS:
@@ -108,18 +110,22 @@ def _look(folder: Path, file: str) -> _Look | str | None:
             turn = read_turn(image) if image.format != "PNG" or "exif" in image.info else None
             size = image.size[::-1] if turn and turn.method in TURNED_ASIDE else image.size
             if min(size) < LEAST_SIDE:
-                return f"it is {size[0]} x {size[1]} px, and scores need at least {LEAST_SIDE}"
+                return f"is {size[0]} x {size[1]} px, and scores need at least {LEAST_SIDE}"
             return _Look(file, size, grid, bool(turn and turn.damaged))
     except MemoryError:
         raise
     except Exception as error:
-        return reason_of(error) if called and called not in NO_FORMATS else None
+        return _unreadable(reason_of(error)) if called_image else None
 
 
 def _decoded(folder: Path, looks: list[_Look]) -> tuple[list[_Look], list[tuple[str, str]]]:
     reasons = reasons_why_bad([(folder / look.file, None) for look in looks])
     both = list(zip(looks, reasons, strict=True))
-    return [look for look, reason in both if not reason], [(look.file, reason) for look, reason in both if reason]
+    return [look for look, reason in both if not reason], [(x.file, _unreadable(why)) for x, why in both if why]
+
+
+def _unreadable(reason: str) -> str:
+    return f"cannot be read as an image ({reason})"
 
 
 def _notes(looks: list[_Look], grids: list[str], bad: list[tuple[str, str]]) -> Iterator[str]:
