@@ -76,8 +76,8 @@ def test_every_bad_row_is_named_at_once(picture_folder):
         "a.png,fine,train\n"  # 2
         "gone.png,where,train\n"  # 3
         "a.png,  ,train\n"  # 4
-        "a.png,fine,train\n"  # 5: as line 2
-        "b.png,b,training\n"  # 6
+        "a.png,fine,train\n"  # 5: as line 2, which does no harm
+        "b.png,b,trian\n"  # 6
         "text.png,t,train\n"  # 7
         "cut.png,c,train\n"  # 8
         "../a.png,out,train\n"  # 9
@@ -89,10 +89,10 @@ def test_every_bad_row_is_named_at_once(picture_folder):
     with pytest.raises(UserError) as caught:
         read_folder(root)
     message = str(caught.value)
-    for line in (3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13):
+    for line in (3, 4, 6, 7, 8, 9, 10, 11, 12, 13):
         assert f"line {line}: " in message, message
     assert "line 2:" not in message
-    assert "has 11 bad rows" in message
+    assert "has 10 bad rows" in message
     assert "line 9: ../a.png lies outside the folder" in message
 
 
@@ -114,17 +114,17 @@ def test_only_the_first_twenty_bad_rows_are_spelled_out(picture_folder):
 def test_a_picture_left_out_of_the_split_column_is_named(picture_folder):
     root = picture_folder("a.png", "b.png")
     (root / "captions.csv").write_text("file,caption,split\na.png,a,train\na.png,again,\nb.png,b,\n")
-    with pytest.raises(UserError, match=r"1 bad rows \(line 4: b.png has no split"):
+    with pytest.raises(UserError, match=r"1 bad row \(line 4: b.png has no split"):
         read_folder(root)
 
 
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({}, "has no captions.csv or captions.jsonl"),
-        ({"captions.csv": "file,caption\n", "captions.jsonl": ""}, "holds both"),
-        ({"captions.csv": "image,caption\nx,y\n"}, "no column file"),
-        ({"captions.csv": "file,caption\n"}, "lists no picture"),
+        ({}, "has no images and no captions.csv"),
+        ({"captions.csv": "file,caption\n", "captions.jsonl": ""}, "holds captions.csv, captions.jsonl; keep one"),
+        ({"captions.csv": "bird,caption\nx,y\n"}, "no column file: its header is `bird,caption`"),
+        ({"captions.csv": "file,caption\n"}, "lists no image"),
         ({"captions.csv": b"file,caption\na.png,gr\xfcn\n"}, "line 2 is not UTF-8"),
     ],
 )

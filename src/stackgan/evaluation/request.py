@@ -16,6 +16,7 @@ from stackgan.evaluation.weight_files import NETWORKS, TRAINED, official_or_pack
 BY_NETWORK = {kind.name for kind in KINDS if kind.judge == FEATURES}  # read from what the chosen network says
 WEIGHTS, FRAMES = ("ema", "raw", "best"), ("report", "crop", "off")
 SAMPLES = 1000
+CHOICES = {"weights": WEIGHTS, "frames": FRAMES, "network": NETWORKS, "bad_images": ("stop", "skip")}
 
 
 @dataclass(frozen=True)
@@ -36,12 +37,13 @@ class ScoreRequest:
     diversity_noises: int = 8
     real_samples: int | None = None
     size: int | None = None
+    bad_images: str = "stop"
     batch_size: int = 50
     devices: int = 1
     cache: Path | None = None
 
     def __post_init__(self) -> None:
-        for key, allowed in (("weights", WEIGHTS), ("frames", FRAMES), ("network", NETWORKS)):
+        for key, allowed in CHOICES.items():
             if getattr(self, key) not in allowed:
                 raise UserError(f"{key}={getattr(self, key)} is not known; choose one of {', '.join(allowed)}.")
         unknown = [metric for metric in self.metrics if metric not in METRICS]

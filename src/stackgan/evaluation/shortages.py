@@ -73,6 +73,6 @@ def _images(store: ImageStore, split: Split) -> str:
 
 
 def _remedy(store: ImageStore) -> str:
-    if store.source == "folder":
-        return "add rows with split=test, or split anew: data.split=image"
+    if store.source not in ("cub", "birds"):
+        return "give some, or split anew: data.split=image"
     return "name test classes: data.test_classes=[...], or split anew: data.split=image data.split_seed=0"
