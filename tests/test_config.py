@@ -106,6 +106,7 @@ def test_every_choice_composes(option):
         (["trainer=ddp", "trainer.devices=3"], ["trainer.devices=3", "64"]),
         (["scale.one.batch_size=1"], ["batch norm"]),
         (["evaluation.samples=5"], ["evaluation.splits"]),
+        (["evaluation.full_samples=7", "evaluation.splits=2"], ["evaluation.full_samples=7", "at least 8"]),
         (["+typo=1"], ["typo", "not a setting"]),
         (["+loss.n_crit=3"], ["loss.n_crit", "not a setting"]),
     ],

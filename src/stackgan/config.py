@@ -16,7 +16,7 @@ from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from stackgan.cli.hints import no_setting
 from stackgan.errors import UserError
-from stackgan.evaluation.registry import WHILE_TRAINING
+from stackgan.evaluation.registry import LEAST, WHILE_TRAINING
 from stackgan.gpus import device_count
 from stackgan.health.verdicts import POLICIES, RULES, VERDICTS
 from stackgan.losses.names import LOSSES, PENALTIES
@@ -478,6 +478,8 @@ def _check_samples(evaluation: Evaluation) -> None:
     if evaluation.every is not None:
         counts["samples"] = evaluation.samples
     for key, count in counts.items():
+        if key == "full_samples" and count is not None and count < LEAST:
+            raise UserError(f"evaluation.full_samples={count} must be at least {LEAST} (or null).")
         if count is not None and evaluation.splits > count:
             raise UserError(f"evaluation.splits={evaluation.splits} must not exceed evaluation.{key}={count}.")
 

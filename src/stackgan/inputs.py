@@ -13,6 +13,7 @@ from stackgan.data.huggingface import write_dataset
 from stackgan.data.prepared import prepare_cub, prepare_emoji, prepare_flowers, prepare_folder
 from stackgan.data.records import SPLITS
 from stackgan.data.store import ImageStore
+from stackgan.evaluation.shortages import shortages
 from stackgan.process import say
 from stackgan.text.attributes import attribute_table
 from stackgan.text.encoders import build_encoder, fast_encoder
@@ -104,6 +105,6 @@ def describe(inputs: Inputs) -> str:
         rows = store.indices(split)
         classes = len(set(store.class_ids[rows].tolist()) - {-1})
         lines.append(f"  {split}: {len(rows):,} pictures" + (f" of {classes} classes" if classes else ""))
-    lines += [f"  note: {note}" for note in store.notes]
+    lines += [f"  note: {note}" for note in (*store.notes, *shortages(store))]
     lines += [f"  text: {table.encoder_name}, {table.dim} numbers a caption", f"  store: {store.directory}"]
     return "\n".join(lines)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from stackgan.config import Config, Evaluation, Trainer
 from stackgan.data.files import check_writable
 from stackgan.errors import UserError
-from stackgan.evaluation.registry import WHILE_TRAINING
+from stackgan.evaluation.registry import WHILE_TRAINING, kind_of
 from stackgan.evaluation.weight_files import find_lpips, official_or_packaged
 from stackgan.gpus import check_gpus, usable_gpus
 from stackgan.run_directory import locate_run, study_directory
@@ -112,6 +112,25 @@ def check_objective(config: Config, objective: str) -> None:
         raise UserError(
             f"hydra.launcher.objective={objective} is no score of these runs on validation captions; take one of "
             f"{', '.join(WHILE_TRAINING)}. Nothing is chosen by test captions."
+        )
+
+
+def check_images_for(config: Config, objective: str) -> None:
+    """Refuse a sweeper's objective for which the data set has too few validation images; builds its store. Raises UserError.
+
+    Painted birds and emoji have enough, or are refused by themselves.
+    """
+    if config.data.name not in ("folder", "cub"):
+        return
+    from stackgan.evaluation.shortages import not_taken
+    from stackgan.inputs import prepare_store  # imports torch
+
+    kind = kind_of(objective)
+    why = not_taken(prepare_store(config)).get(kind.name) if kind else None
+    if why:
+        raise UserError(
+            f"hydra.launcher.objective={objective} cannot be taken: {why} (data={config.data.name}); add validation images, or "
+            "split the data anew (data.split=image)."
         )
 
 

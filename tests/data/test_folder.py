@@ -52,6 +52,19 @@ def test_even_three_pictures_give_each_split_one(picture_folder):
     assert sorted(r.split for r in read_folder(root).records) == ["test", "train", "validation"]
 
 
+def test_a_list_of_training_and_test_pictures_gives_some_of_the_training_ones_for_validation(picture_folder):
+    root = picture_folder(*(f"{i}.png" for i in range(40)))
+    rows = [f"{i}.png,bird {i},{'test' if i % 4 == 0 else 'train'}" for i in range(40)]
+    (root / "captions.csv").write_text("\n".join(["file,caption,split", *rows]))
+    source = read_folder(root)
+    splits = {r.name: r.split for r in source.records}
+    assert 1 <= list(splits.values()).count("validation") <= 9
+    assert all((splits[f"{i}.png"] == "test") == (i % 4 == 0) for i in range(40))
+    assert [note for note in source.notes if "validation" in note and "tenth" in note]
+    (root / "captions.csv").write_text("file,caption,split\n0.png,a bird,train\n1.png,a bird,test\n")
+    assert [r.split for r in read_folder(root).records] == ["train", "test"]  # a single training picture stays one
+
+
 def test_every_bad_row_is_named_at_once(picture_folder):
     root = picture_folder("a.png", "b.png", "cut.png", "cut.jpg")
     (root / "text.png").write_text("no picture")

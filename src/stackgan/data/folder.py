@@ -15,7 +15,7 @@ from stackgan.data.image_index import Found, ImageIndex
 from stackgan.data.listings.find import read_lists
 from stackgan.data.listings.rows import SPLIT_NAMES, Listing, Row
 from stackgan.data.records import SPLITS, Record, Source, Split
-from stackgan.data.splits import SplitRule, divide_classes, divide_images
+from stackgan.data.splits import SplitRule, divide_classes, divide_images, with_validation
 from stackgan.errors import UserError
 
 NAMED_AT_MOST = 20
@@ -174,8 +174,7 @@ def _told(told: dict[str, Split], place: str) -> tuple[dict[str, Split], list[st
         raise UserError(
             f"{place}: no row has split=train, so there is nothing to train on; or divide anew, data.split=image."
         )
-    empty = [split for split in SPLITS if split not in told.values()]
-    return told, [f"No image has split={split}; data.split=image divides them anew." for split in empty]
+    return with_validation(told)
 
 
 def _caption_notes(rows: Sequence[Row], records: Sequence[Record]) -> list[str]:

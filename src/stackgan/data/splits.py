@@ -104,6 +104,23 @@ def divide_classes(classes: Sequence[str], seed: int | None = None) -> dict[str,
     return {name: "test" if name in test else "validation" if name in validation else "train" for name in classes}
 
 
+def with_validation(splits: Mapping[str, Split]) -> tuple[dict[str, Split], list[str]]:
+    """A listed split, with a tenth of its training images (by hash of the name) as validation images where it has none.
+
+    Nothing may be chosen by test images, so a list of training and test images alone would leave no choice of the best generator. A
+    single training image stays one.
+
+    Returns:
+        The split of each name, and a plain sentence where any was changed.
+    """
+    if "validation" in splits.values():
+        return dict(splits), []
+    held = dict(zip(splits, _hold_out(list(splits), list(splits.values())), strict=True))
+    if held == splits:
+        return held, []
+    return held, ["No row has split=validation: a tenth of the training images, by a hash of their name, validates."]
+
+
 def _key(name: str, seed: int | None) -> str:
     return f"split:{name}" if seed is None else f"split {seed}:{name}"
 
