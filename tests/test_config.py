@@ -99,7 +99,7 @@ def test_every_choice_composes(option):
         (["data=folder", "data.root=x", "data.fit=stretch"], ["data.fit=stretch", "squeeze"]),
         (["data=folder", "data.root=x", "data.padding=white"], ["data.padding=white", "data.fit=pad"]),
         (["data.bad_images=skip"], ["data.bad_images=skip", "data=cub|emoji|flowers|folder|huggingface"]),
-        (["data=cub", "data.root=x", "data.fit=pad"], ["data.fit=pad", "data=folder"]),
+        (["data=cub", "data.root=x", "data.fit=pad"], ["data.fit=pad", "changes nothing", "folder"]),
         (["outputs=''"], ["outputs needs a folder"]),
         (["data=cub"], ["data.root", "data.archive"]),
         (["text=precomputed"], ["text.embeddings"]),

@@ -20,8 +20,13 @@ def no_network(monkeypatch, tmp_path):
 
 
 def imagefolder(picture_folder) -> Path:
-    folder = picture_folder("train/a.png", "train/b.jpg", "test/c.png")
-    for split, rows in {"train": [("a.png", "a red bird", 0), ("b.jpg", "새", 1)], "test": [("c.png", "c", 1)]}.items():
+    folder = picture_folder("train/a.png", "train/b.jpg", "val/d.png", "test/c.png")
+    listed = {
+        "train": [("a.png", "a red bird", 0), ("b.jpg", "새", 1)],
+        "val": [("d.png", "d", 0)],
+        "test": [("c.png", "c", 1)],
+    }
+    for split, rows in listed.items():
         lines = [json.dumps({"file_name": n, "text": t, "label": k}) for n, t, k in rows]
         (folder / split / "metadata.jsonl").write_text("\n".join(lines))
     return folder
@@ -32,7 +37,7 @@ def test_a_data_set_becomes_a_folder_with_its_own_bytes_and_splits(tmp_path, pic
     folder = write_dataset(str(source), tmp_path / "cache")
     records = read_folder(folder, name="huggingface").records
     found = {r.captions[0]: (r.split, r.class_id) for r in records}
-    assert found == {"a red bird": ("train", 1), "새": ("train", 2), "c": ("test", 2)}
+    assert found == {"a red bird": ("train", 1), "새": ("train", 2), "c": ("test", 2), "d": ("validation", 1)}
     bytes_of = {r.captions[0]: r.path.read_bytes() for r in records}
     assert bytes_of["a red bird"] == (source / "train/a.png").read_bytes()
     assert bytes_of["새"] == (source / "train/b.jpg").read_bytes()

@@ -99,12 +99,19 @@ def test_the_folders_of_the_images_say_the_split_where_no_column_does(picture_fo
 
 
 def test_flickrs_lists_of_names_are_its_splits(picture_folder):
-    root = picture_folder("Images/a.jpg", "Images/b.jpg", "Images/c.jpg")
-    (root / "Flickr8k.token.txt").write_text("a.jpg#0\tone\nb.jpg#0\ttwo\nb.jpg#1\tthree\nc.jpg#0\tfour\n")
+    root = picture_folder("Images/a.jpg", "Images/b.jpg", "Images/c.jpg", "Images/d.jpg")
+    (root / "Flickr8k.token.txt").write_text(
+        "a.jpg#0\tone\nb.jpg#0\ttwo\nb.jpg#1\tthree\nc.jpg#0\tfour\nd.jpg#0\tfive\n"
+    )
+    (root / "Flickr_8k.devImages.txt").write_text("d.jpg\n")
     (root / "Flickr_8k.trainImages.txt").write_text("a.jpg\n")
     (root / "Flickr_8k.testImages.txt").write_text("b.jpg\n")
     source = read_folder(root)
-    assert {r.name: r.split for r in source.records} == {"Images/a.jpg": "train", "Images/b.jpg": "test"}
+    assert {r.name: r.split for r in source.records} == {
+        "Images/a.jpg": "train",
+        "Images/b.jpg": "test",
+        "Images/d.jpg": "validation",
+    }
     assert any("1 images of Flickr8k.token.txt are in none of its split lists" in note for note in source.notes)
 
 

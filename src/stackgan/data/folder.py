@@ -19,6 +19,7 @@ from stackgan.data.splits import SplitRule, divide_classes, divide_images, with_
 from stackgan.errors import UserError
 
 NAMED_AT_MOST = 20
+UNREADABLE = "cannot be read as an image"
 LOST = "\ufffd"  # what a program writes in place of a letter that it could not read
 Bad = tuple[str, str]  # a row's place and why it cannot be used
 
@@ -123,7 +124,7 @@ def _bad_files(root: Path, rows: Sequence[Row]) -> list[Bad]:
 
 
 def _sentence(file: str, reason: str) -> str:
-    return f"{file} does not exist" if reason == MISSING else f"{file} cannot be read as an image ({reason})"
+    return f"{file} does not exist" if reason == MISSING else f"{file} {UNREADABLE} ({reason})"
 
 
 def _refuse(place: str, bad: list[Bad], listing: Listing) -> None:
@@ -132,7 +133,9 @@ def _refuse(place: str, bad: list[Bad], listing: Listing) -> None:
     named = "; ".join(f"{where}: {reason}" for where, reason in bad[:NAMED_AT_MOST])
     more = f"; and {len(bad) - NAMED_AT_MOST} more" if len(bad) > NAMED_AT_MOST else ""
     rows = "1 bad row" if len(bad) == 1 else f"{len(bad)} bad rows"
-    raise UserError(f"{place} has {rows} ({named}{more}); mend or remove them.")
+    images = all(reason.endswith(" does not exist") or UNREADABLE in reason for _, reason in bad)
+    skip = ", or leave them out with data.bad_images=skip" if images else ""
+    raise UserError(f"{place} has {rows} ({named}{more}); mend or remove them{skip}.")
 
 
 def _number(where: str, order: Mapping[str, int]) -> tuple[int, str]:

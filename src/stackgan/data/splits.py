@@ -74,23 +74,6 @@ def split_by_hash(name: str, seed: int | None = None) -> Split:
     return "train" if fraction < 0.8 else "validation" if fraction < 0.9 else "test"
 
 
-def with_validation(splits: Mapping[str, Split]) -> tuple[dict[str, Split], list[str]]:
-    """A listed split, with a tenth of its training images (by hash of the name) as validation images where it has none.
-
-    Nothing may be chosen by test images, so a list of training and test images alone would leave no choice of the best generator. A
-    single training image stays one.
-
-    Returns:
-        The split of each name, and a plain sentence where any was changed.
-    """
-    if "validation" in splits.values():
-        return dict(splits), []
-    held = dict(zip(splits, _hold_out(list(splits), list(splits.values())), strict=True))
-    if held == splits:
-        return held, []
-    return held, ["No image has split=validation: a tenth of the training images, by a hash of their name, validates."]
-
-
 def divide_images(names: Sequence[str], seed: int | None = None) -> dict[str, Split]:
     """`split_by_hash` of each; where a handful leaves a split without any, the hash's own order says which image moves."""
     splits = {name: split_by_hash(name, seed) for name in names}
@@ -119,6 +102,23 @@ def divide_classes(classes: Sequence[str], seed: int | None = None) -> dict[str,
     test = order[:held] if len(order) > 2 else []
     validation = order[len(test) : len(test) + held]
     return {name: "test" if name in test else "validation" if name in validation else "train" for name in classes}
+
+
+def with_validation(splits: Mapping[str, Split]) -> tuple[dict[str, Split], list[str]]:
+    """A listed split, with a tenth of its training images (by hash of the name) as validation images where it has none.
+
+    Nothing may be chosen by test images, so a list of training and test images alone would leave no choice of the best generator. A
+    single training image stays one.
+
+    Returns:
+        The split of each name, and a plain sentence where any was changed.
+    """
+    if "validation" in splits.values():
+        return dict(splits), []
+    held = dict(zip(splits, _hold_out(list(splits), list(splits.values())), strict=True))
+    if held == splits:
+        return held, []
+    return held, ["No image has split=validation: a tenth of the training images, by a hash of their name, validates."]
 
 
 def _key(name: str, seed: int | None) -> str:
