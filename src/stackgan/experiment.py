@@ -83,7 +83,7 @@ def run(config: Config, overrides: list[str]) -> int:
     place = locate_run(config, overrides)
     prepare_process(config)
     inputs = prepare_inputs(config)
-    for note in inputs.store.notes:
+    for note in (*inputs.store.notes, *inputs.notes):
         say(f"note: {note}")
     budget = image_budget(config, len(inputs.store.indices("train")))
     before = read_status(place.folder)

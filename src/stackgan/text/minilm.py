@@ -15,14 +15,14 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 from torch import Tensor
 
 from stackgan.processor import map_on_cores
 from stackgan.text.minilm_files import FILES, find_weights
 from stackgan.text.precision import BF16
+from stackgan.text.reading import Reading, reading
 
-MAXIMUM_TOKENS = 256  # sentence_bert_config.json; a longer caption is cut
 TOKENS = 4096  # of a batch: large enough for fast products, small enough for the memory of a laptop
 FEW = 64  # captions that are not worth threads of their own
 Precision = Literal["float32", "bfloat16"]
@@ -44,6 +44,9 @@ class MiniLM:
     """
 
     name = "minilm"
+    LIMIT = 256  # tokens (sentence_bert_config.json); a longer caption is cut
+    UNKNOWN = "[UNK]"
+    LATIN_ONLY = True  # it was trained on English
 
     def __init__(
         self,
@@ -77,7 +80,7 @@ class MiniLM:
     @cached_property
     def _tokenizer(self) -> Tokenizer:
         tokenizer = Tokenizer.from_file(str(self.folder / "tokenizer.json"))
-        tokenizer.enable_truncation(MAXIMUM_TOKENS)
+        tokenizer.enable_truncation(self.LIMIT)
         tokenizer.no_padding()
         return tokenizer
 
@@ -114,18 +117,21 @@ class MiniLM:
         results = each(self._encode_batch, ([tokens[row] for row in rows] for rows in batches))
         yield from zip(batches, results, strict=True)
 
+    def readings(self, captions: Sequence[str]) -> list[Reading]:
+        """What of each caption is not read."""
+        return [
+            self._reading(*each) for each in zip(captions, self._tokenizer.encode_batch(list(captions)), strict=True)
+        ]
+
+    def _reading(self, caption: str, encoding: Encoding) -> Reading:
+        offsets = encoding.offsets
+        unknown = [span for token, span in zip(encoding.tokens, offsets, strict=True) if token == self.UNKNOWN]
+        end = max(stop for _, stop in offsets) if encoding.overflowing else None
+        return reading(caption, unknown, end, self.LATIN_ONLY)
+
     def remarks(self, caption: str) -> list[str]:
         """Plain sentences about what of a caption is not read."""
-        encoding = self._tokenizer.encode(caption)
-        spans = zip(encoding.tokens, encoding.offsets, strict=True)
-        unknown = dict.fromkeys(caption[start:end] for token, (start, end) in spans if token == "[UNK]")
-        sentences = [f"The text encoder does not know {', '.join(unknown)}."] if unknown else []
-        if encoding.overflowing:
-            last = max(end for _, end in encoding.offsets)
-            sentences.append(
-                f"Only the caption's beginning is read, as far as “{' '.join(caption[:last].split()[-4:])}”."
-            )
-        return sentences
+        return self.readings([caption])[0].remarks()
 
     @torch.inference_mode()
     def _encode_batch(self, tokens: list[list[int]]) -> np.ndarray:
