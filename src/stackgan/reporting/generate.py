@@ -18,6 +18,7 @@ from stackgan.reporting.grid import Column, draw_grid
 from stackgan.reporting.picture_folder import MANIFEST, filling, is_finished, slug
 from stackgan.text.encoder import TextEncoder
 from stackgan.text.encoders import build_encoder
+from stackgan.text.minilm_files import DOWNLOAD
 from stackgan.text.precision import same_encoder
 from stackgan.training.bundle import GeneratorBundle, load_bundle
 from stackgan.training.noise import picture_noise
@@ -130,7 +131,7 @@ def matching_encoder(bundle: GeneratorBundle) -> TextEncoder:
     if not same_encoder(encoder.fingerprint(), bundle.text.fingerprint):
         raise UserError(
             f"the text encoder at hand ({encoder.fingerprint()}) is not the one of the training ({bundle.text.fingerprint}); "
-            "install the versions of requirements/offline.txt."
+            + (DOWNLOAD if encoder.name == "multilingual" else "install the versions of requirements/offline.txt.")
         )
     return encoder
 

@@ -24,6 +24,7 @@ from stackgan.text.precision import BF16
 from stackgan.text.reading import Reading, reading
 
 TOKENS = 4096  # of a batch: large enough for fast products, small enough for the memory of a laptop
+CHUNK = 2**20  # bytes of a file read at a time
 FEW = 64  # captions that are not worth threads of their own
 Precision = Literal["float32", "bfloat16"]
 
@@ -55,7 +56,7 @@ class MiniLM:
         folder: Path | None = None,
         precision: Precision = "float32",
     ) -> None:
-        self.folder = folder or find_weights()
+        self.folder = folder or self.find()
         config = json.loads((self.folder / "config.json").read_text())
         self.dim: int = config["hidden_size"]
         self.scale = math.sqrt(self.dim) if scale is None else float(scale)
@@ -65,6 +66,11 @@ class MiniLM:
         self._layers: int = config["num_hidden_layers"]
         self._heads: int = config["num_attention_heads"]
         self._epsilon: float = config["layer_norm_eps"]
+
+    @staticmethod
+    def find() -> Path:
+        """The folder of the files, where none is given. Raises UserError where there is none."""
+        return find_weights()
 
     @cached_property
     def _weights(self) -> dict[str, Tensor]:
@@ -85,10 +91,16 @@ class MiniLM:
         return tokenizer
 
     @cached_property
+    def _unknown(self) -> int | None:
+        return self._tokenizer.token_to_id(self.UNKNOWN)
+
+    @cached_property
     def _fingerprint(self) -> str:
         digest = hashlib.sha256(f"minilm 1 {self.scale!r}".encode())
         for file in FILES:
-            digest.update((self.folder / file).read_bytes())
+            with open(self.folder / file, "rb") as opened:
+                while part := opened.read(CHUNK):
+                    digest.update(part)
         return digest.hexdigest()[:16]
 
     def fingerprint(self) -> str:
@@ -125,7 +137,8 @@ class MiniLM:
 
     def _reading(self, caption: str, encoding: Encoding) -> Reading:
         offsets = encoding.offsets
-        unknown = [span for token, span in zip(encoding.tokens, offsets, strict=True) if token == self.UNKNOWN]
+        # by number: where a unigram tokenizer knows no piece, its token is the text itself
+        unknown = [span for number, span in zip(encoding.ids, offsets, strict=True) if number == self._unknown]
         end = max(stop for _, stop in offsets) if encoding.overflowing else None
         return reading(caption, unknown, end, self.LATIN_ONLY)
 
