@@ -169,6 +169,7 @@ def test_a_download_is_of_one_commit_and_checked(cache, empty_cache, monkeypatch
         asked.update(options, repository=repository)
         return str(snapshot)
 
+    monkeypatch.setattr("huggingface_hub.get_hf_file_metadata", lambda *_, **__: None)
     monkeypatch.setattr("huggingface_hub.snapshot_download", download)
     with pytest.raises(UserError, match=r"is not the file of revision e8f8c211"):
         minilm_files.find_multilingual()

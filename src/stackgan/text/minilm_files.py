@@ -53,6 +53,7 @@ def find_multilingual() -> Path:
     Raises:
         UserError: not there, and the hub does not give them.
     """
+    check_multilingual()  # a download without a network would first be tried again for a while
     return _cached_multilingual() or _download()
 
 
@@ -81,7 +82,6 @@ def _cached_multilingual() -> Path | None:
 
 
 def _download() -> Path:
-    _refuse_offline()
     print(f"text=multilingual: downloading {MULTILINGUAL} (480 MB, once) to {_hub_cache()}", file=sys.stderr)
     import huggingface_hub as hub
 
