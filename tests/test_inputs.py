@@ -32,7 +32,9 @@ def folder(tmp_path):
     return root
 
 
-def test_a_folder_of_pictures_trains(folder, cache, tmp_path):
+def test_a_folder_of_pictures_trains(folder, cache, tmp_path, capsys):
+    listing = (folder / "captions.csv").read_text().replace("0.png,this square is red", "0.png,빨간 사각형", 1)
+    (folder / "captions.csv").write_text(listing, encoding="utf-8")
     tiny = [setting for setting in TINY if not setting.startswith(("text=", "data."))]
     overrides = [
         *tiny,
@@ -46,7 +48,10 @@ def test_a_folder_of_pictures_trains(folder, cache, tmp_path):
     inputs = prepare_inputs(config)
     text = describe(inputs)
     assert "30 pictures at 19 px, 3 classes, 60 caption vectors" in text and "train:" in text
+    note = "note: 1 of 60 captions hold words that text=minilm does not know, 1 of them no other words, such as '빨간' (first: 0.png)"
+    assert note in text
     assert run(config, overrides) == 0
+    assert capsys.readouterr().out.count(note) == 1
 
 
 def test_a_bad_row_is_named_before_any_work(folder, tmp_path):

@@ -143,6 +143,14 @@ def test_a_package_that_is_missing_is_named_with_a_command_that_installs_it(noth
     assert target.exists()
 
 
+def test_an_encoder_that_cannot_be_downloaded_is_missed_before_the_run(nothing_installed, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(
+        UserError, match=r"HF_HUB_OFFLINE is set.*hf download sentence-transformers/paraphrase-multilingual"
+    ):
+        check_needs(composed(*QUIET, "text=multilingual"))
+
+
 @pytest.mark.parametrize(("scores", "needed"), [("full", True), ("fast", False), ("off", False)])
 def test_lpips_is_needed_by_the_scores_that_read_it_alone(monkeypatch, scores, needed):
     monkeypatch.setattr("stackgan.evaluation.weight_files.lpips_files", lambda network: None)

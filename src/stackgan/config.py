@@ -59,7 +59,7 @@ class Data:
 
 @dataclass
 class Text:
-    name: str = MISSING  # minilm | minilm_tokens | attributes | precomputed
+    name: str = MISSING  # minilm | minilm_tokens | multilingual | attributes | precomputed
     captions_per_image: int = 1
     whiten: int | None = None
     embeddings: str | None = None
@@ -363,7 +363,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "data.bad_images": ("stop", "skip"),
     "data.resample": ("bilinear", "bicubic"),
     "data.augment": ("off", "on", "auto"),
-    "text.name": ("minilm", "minilm_tokens", "attributes", "precomputed"),
+    "text.name": ("minilm", "minilm_tokens", "multilingual", "attributes", "precomputed"),
     "stage.name": ("one", "two"),
     "arch.name": tuple(ARCHITECTURES),
     "arch.init": INITS,

@@ -33,7 +33,7 @@ from stackgan.evaluation.during_training import TrainingScores
 from stackgan.evaluation.record import describe
 from stackgan.evaluation.registry import by_name
 from stackgan.evaluation.request import ScoreRequest
-from stackgan.evaluation.shortages import not_taken, shortages
+from stackgan.evaluation.shortages import not_taken
 from stackgan.evaluation.words import lacking_in_words, left_out_in_words, scores_in_words
 from stackgan.health.monitor import HealthMonitor, Reporter
 from stackgan.health.probe import Probe
@@ -85,7 +85,7 @@ def run(config: Config, overrides: list[str]) -> int:
     place = locate_run(config, overrides)
     prepare_process(config)
     inputs = prepare_inputs(config)
-    for note in (*inputs.store.notes, *shortages(inputs.store)):
+    for note in inputs.notes:
         say(f"note: {note}")
     budget = image_budget(config, len(inputs.store.indices("train")))
     before = read_status(place.folder)

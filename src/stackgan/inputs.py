@@ -16,8 +16,9 @@ from stackgan.data.store import ImageStore
 from stackgan.evaluation.shortages import shortages
 from stackgan.process import say
 from stackgan.text.attributes import attribute_table
-from stackgan.text.encoders import build_encoder, fast_encoder
+from stackgan.text.encoders import ENCODERS, build_encoder, fast_encoder
 from stackgan.text.precomputed import precomputed_table
+from stackgan.text.reading import unread_notes
 from stackgan.text.table import EmbeddingTable, embed_store
 from stackgan.training.bundle import TextEncoderId
 
@@ -28,6 +29,12 @@ class Inputs:
 
     store: ImageStore
     table: EmbeddingTable
+    unread: tuple[str, ...] = ()  # sentences about captions that do not count, or not in full
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences about how the data set was read, what it is too small for, and what of its captions counts."""
+        return (*self.store.notes, *shortages(self.store), *self.unread)
 
     @property
     def encoder(self) -> TextEncoderId:
@@ -37,7 +44,9 @@ class Inputs:
 def prepare_inputs(config: Config) -> Inputs:
     """Paint, unpack or find the data set, build its store for this stage's picture size, and embed its captions."""
     store = prepare_store(config)
-    return Inputs(store, prepare_table(config, store))
+    table, name = prepare_table(config, store), config.text.name
+    notes = unread_notes(store, build_encoder(name), table.directory) if name in ENCODERS else []
+    return Inputs(store, table, tuple(notes))
 
 
 def prepare_store(config: Config) -> ImageStore:
@@ -105,6 +114,6 @@ def describe(inputs: Inputs) -> str:
         rows = store.indices(split)
         classes = len(set(store.class_ids[rows].tolist()) - {-1})
         lines.append(f"  {split}: {len(rows):,} pictures" + (f" of {classes} classes" if classes else ""))
-    lines += [f"  note: {note}" for note in (*store.notes, *shortages(store))]
+    lines += [f"  note: {note}" for note in inputs.notes]
     lines += [f"  text: {table.encoder_name}, {table.dim} numbers a caption", f"  store: {store.directory}"]
     return "\n".join(lines)

@@ -1,6 +1,6 @@
 """What a run of a configuration needs and lacks, found before any work: no torch, no data set read, nothing written.
 
-Other rooms say what they need (`find_lists`, `find_weights`, ...); this file knows which of them a configuration uses.
+Other rooms say what they need (`find_lists`, `CHECKS` of encoders, ...); this file knows which of them a configuration uses.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +14,7 @@ from stackgan.evaluation.registry import WHILE_TRAINING, kind_of
 from stackgan.evaluation.weight_files import find_lpips, official_or_packaged
 from stackgan.gpus import check_gpus, usable_gpus
 from stackgan.run_directory import locate_run, study_directory
-from stackgan.text.minilm_files import find_weights
+from stackgan.text.minilm_files import CHECKS
 from stackgan.tracking.checks import require_trackers
 
 SWEEPS_OWN = ("jobs", "on_failure", "dry_run")  # settings of a sweep, not of its jobs
@@ -189,8 +189,8 @@ def _data_needs(config: Config) -> Iterator[Need]:
 
 def _text_needs(config: Config) -> Iterator[Need]:
     text = config.text
-    if text.name.startswith("minilm"):
-        yield Need(find_weights)
+    if text.name in CHECKS:
+        yield Need(CHECKS[text.name])
     elif text.embeddings:
         from stackgan.text.precomputed import embedding_folders
 

@@ -11,7 +11,7 @@ import threading
 import urllib.error
 import urllib.request
 import zipfile
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 import numpy as np
 import pytest
@@ -117,6 +117,12 @@ def test_the_pictures_are_those_of_generate_to_the_byte(server, demo, run, tmp_p
             png = base64.b64decode(text)
             assert Image.open(io.BytesIO(png)).size == (size, size)
             assert png == (tmp_path / f"{j:04d}-{i:02d}.png").read_bytes()
+
+
+def test_a_grid_of_a_korean_caption_is_saved_under_its_words(server):
+    status, headers, body = ask(server, "grid.png", caption="빨간 새", count=1)
+    kind, _, name = headers["Content-Disposition"].partition("filename*=UTF-8''")
+    assert (status, kind, unquote(name)) == (200, "attachment; ", "빨간-새-seed0.png") and body.startswith(b"\x89PNG")
 
 
 def test_all_that_generate_writes_can_be_saved(server, run, tmp_path):

@@ -1,6 +1,8 @@
 """Captions to pictures."""
 
 import json
+import os
+import unicodedata
 
 import numpy as np
 import pytest
@@ -11,8 +13,9 @@ from stackgan.errors import UserError
 from stackgan.networks.build import build_generator
 from stackgan.networks.text_to_image import TextToImage
 from stackgan.reporting.generate import generate
+from stackgan.reporting.picture_folder import slug
 from stackgan.text.minilm import MiniLM, find_weights
-from stackgan.training.bundle import GeneratorBundle, TextEncoderId
+from stackgan.training.bundle import GeneratorBundle, TextEncoderId, load_bundle
 
 
 @pytest.fixture(scope="module")
@@ -77,3 +80,93 @@ def test_a_generator_without_words_says_so(tmp_path):
     GeneratorBundle(TextToImage(generator), TextEncoderId("attributes", "x", 312)).save(tmp_path / "generator")
     with pytest.raises(UserError, match="text=attributes"):
         generate(tmp_path, ["a bird"], 1)
+
+
+def everything(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_each_request_has_a_folder_of_its_own_and_the_same_one_again_finds_it(run):
+    first = generate(run, CAPTIONS[:1], count=2)
+    before = everything(first.folder)
+    others = [
+        generate(run, CAPTIONS[1:2], count=2),
+        generate(run, [CAPTIONS[0] + "!"], count=2),
+        generate(run, CAPTIONS[:1], count=1),
+        generate(run, CAPTIONS[:1], count=2, seed=1),
+        generate(run, CAPTIONS[:1], count=2, truncation=0.5),
+    ]
+    assert len({first.folder, *(made.folder for made in others)}) == 6
+    assert generate(run / "generator", CAPTIONS[:1], count=2) == first and everything(first.folder) == before
+    bundle = load_bundle(run / "generator")
+    with torch.no_grad():
+        next(bundle.sampler.stage_one.parameters()).add_(0.01)
+    bundle.save(run / "generator_best")
+    again = generate(run / "generator_best", CAPTIONS[:1], count=2)
+    assert again.folder != first.folder and again.folder.parent == first.folder.parent
+    assert everything(first.folder) == before
+
+
+def test_captions_of_any_script_have_folders_that_a_person_recognises(run):
+    made = [generate(run, [caption], count=1).folder.name for caption in ("빨간 새", "파란 새", "一只红色的小鸟")]
+    assert [name.rsplit("-", 1)[0] for name in made] == ["빨간-새", "파란-새", "一只红色的小鸟"]
+
+
+@pytest.mark.parametrize(
+    ("caption", "name"),
+    [
+        ("A small Red bird's nest, with EGGS in it", "a-small-red-bird-s-nest"),
+        (unicodedata.normalize("NFD", "Café 빨간"), "café-빨간"),
+        ("../../etc\\passwd: <a>?", "etc-passwd-a"),
+        (".hidden", "hidden"),
+        ("काले पंखों", "काले-पंखों"),
+        ("🐦🔴", "captions"),
+        ("새" * 100, "새" * 24),
+    ],
+)
+def test_a_slug_keeps_letters_and_nothing_a_file_system_minds(caption, name):
+    assert slug(caption) == name and len(name.encode()) <= 72
+
+
+@pytest.mark.parametrize("there", ["manifest.jsonl", "0003-00.png", "grid.png", "grid-001.png"])
+def test_a_folder_with_other_pictures_is_refused_before_anything_is_drawn(run, tmp_path, monkeypatch, there):
+    monkeypatch.setattr("stackgan.reporting.generate.draw", lambda *_, **__: pytest.fail("drew"))
+    (tmp_path / there).write_text("somebody's")
+    with pytest.raises(UserError, match=rf"{tmp_path.name} holds other images \({there}\).* give another out="):
+        generate(run, CAPTIONS, count=1, out=tmp_path)
+    assert (tmp_path / there).read_text() == "somebody's" and len(list(tmp_path.iterdir())) == 1
+
+
+def test_out_may_hold_other_files_and_is_filled_once(run, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    made = generate(run, CAPTIONS, count=2, out=tmp_path)
+    before = everything(tmp_path)
+    assert len(before) == 9 and before.keys() >= {path.relative_to(tmp_path) for path in (*made.grids, made.manifest)}
+    assert generate(run, CAPTIONS, count=2, out=tmp_path) == made and everything(tmp_path) == before
+    (tmp_path / "0001-00.png").unlink()
+    generate(run, CAPTIONS, count=2, out=tmp_path)
+    assert everything(tmp_path) == before
+    with pytest.raises(UserError, match="holds other images"):
+        generate(run, CAPTIONS[:1], count=2, out=tmp_path)
+    assert everything(tmp_path) == before
+
+
+@pytest.mark.parametrize("files", [0, 1])
+def test_what_breaks_off_leaves_nothing_that_looks_finished(run, tmp_path, monkeypatch, files):
+    folder = tmp_path / "out"
+    folder.mkdir()
+    for i in range(files):
+        (folder / f"note{i}.txt").write_text("mine")
+
+    def broken(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("stackgan.reporting.generate.draw_grid", broken)
+    with pytest.raises(KeyboardInterrupt):
+        generate(run, CAPTIONS, count=1, out=folder)
+    assert sum(len(each) for _, _, each in os.walk(tmp_path)) == files
+
+
+def test_a_caption_that_is_no_text_is_refused(run, tmp_path):
+    with pytest.raises(UserError, match=r"bird \\udce9 is not UTF-8"):
+        generate(run, ["bird \udce9"], count=1, out=tmp_path / "out")

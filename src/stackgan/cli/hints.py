@@ -103,7 +103,7 @@ FOREIGN = {  # what users of Lightning, Hydra templates and other trainers type:
     "normalization": "norm=batch|none|...",
     "norm_layer": "norm=batch|none|...",
     "spectral_norm": "norm=spectral",
-    "text_encoder": "text=minilm|minilm_tokens|attributes|precomputed",
+    "text_encoder": "text=minilm|minilm_tokens|multilingual|attributes|precomputed",
     "pretrained": "start_from=<run>",
     "init_from": "start_from=<run>",
     "resume_from": RESUMING,

@@ -154,7 +154,7 @@ def frame_report(path: Path, names: Iterable[str], frames: Tensor) -> None:
         names: of the pictures, as many as `frames` has rows.
         frames: int64 [N, 4], as `find_frames` gives them.
     """
-    with path.open("w", newline="") as file:
+    with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["name", *SIDES])
         writer.writerows([name, *frame] for name, frame in zip(names, frames.tolist(), strict=True))

@@ -19,8 +19,9 @@ import numpy as np
 from PIL import Image
 
 from stackgan.errors import UserError
-from stackgan.reporting.generate import GRID_CAPTIONS, bundle_folder, draw, matching_encoder, slug, write
+from stackgan.reporting.generate import GRID_CAPTIONS, bundle_folder, draw, manifest_of, matching_encoder, write
 from stackgan.reporting.grid import grid_layout
+from stackgan.reporting.picture_folder import slug
 from stackgan.training.bundle import load_bundle
 
 CAPTION_LENGTH, MOST_PICTURES, MOST_EACH, MOST_SEED, MOST_TRUNCATION = 2000, 64, 16, 2**31 - 1, 2.0
@@ -176,7 +177,8 @@ class Demo:
     def _written(self, question: Question) -> dict[str, bytes]:
         q, pictures = question, self.draw(question)
         with tempfile.TemporaryDirectory() as folder:
-            write(Path(folder), list(q.captions), q.count, q.seed, q.truncation, pictures, self.bundle)
+            manifest = manifest_of(q.captions, q.count, q.seed, q.truncation, self.bundle)
+            write(Path(folder), q.captions, q.count, pictures, manifest)
             return {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())}
 
 

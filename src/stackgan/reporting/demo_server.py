@@ -15,6 +15,7 @@ import traceback
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import quote
 
 from stackgan.errors import UserError
 from stackgan.reporting.demo import Answer, Demo, json_answer
@@ -80,12 +81,17 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("X-Content-Type-Options", "nosniff")
         self.send_header("Cache-Control", "no-store")
         if answer.file:
-            self.send_header("Content-Disposition", f'attachment; filename="{answer.file}"')
+            self.send_header("Content-Disposition", f"attachment; {_file_parameter(answer.file)}")
         self.end_headers()
         self.wfile.write(answer.body)
 
     def log_message(self, format: str, *args: object) -> None:
         """Captions are nobody's business but the page's."""
+
+
+def _file_parameter(name: str) -> str:
+    """A file's name for a header, which is Latin-1: a name in another script is escaped (RFC 6266)."""
+    return f'filename="{name}"' if name.isascii() else f"filename*=UTF-8''{quote(name)}"
 
 
 def open_server(demo: Demo, host: str = "127.0.0.1", port: int = 8000) -> DemoServer:

@@ -2,10 +2,11 @@
 
 import hashlib
 import json
-import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
 
 import numpy as np
 import torch
@@ -14,8 +15,10 @@ from PIL import Image
 from stackgan.errors import UserError
 from stackgan.progress import progress_bar
 from stackgan.reporting.grid import Column, draw_grid
+from stackgan.reporting.picture_folder import MANIFEST, filling, is_finished, slug
 from stackgan.text.encoder import TextEncoder
 from stackgan.text.encoders import build_encoder
+from stackgan.text.minilm_files import DOWNLOAD
 from stackgan.text.precision import same_encoder
 from stackgan.training.bundle import GeneratorBundle, load_bundle
 from stackgan.training.noise import picture_noise
@@ -42,7 +45,7 @@ def generate(
     out: Path | None = None,
     device: str = "cpu",
 ) -> Generated:
-    """Draw `count` pictures of each caption.
+    """Draw `count` pictures of each caption. A request whose pictures are in its folder already is not drawn again.
 
     Args:
         run: a run's folder, or its `generator/` folder.
@@ -50,29 +53,47 @@ def generate(
         count: pictures of each caption.
         seed: picture i of caption j has noise number j * count + i of this seed.
         truncation: factor on the noise.
-        out: folder; by default <run>/generated/<first words of the first caption>-<digest of all that was asked for>.
+        out: folder; by default <run>/generated/<first words of the first caption>-<digest of all that decides the pictures>.
 
     Raises:
-        UserError: no bundle in `run`, no caption, or a text encoder that knows no free text.
+        UserError: no bundle in `run`, no caption, a text encoder that knows no free text, or a folder with other pictures.
     """
     captions = [caption.strip() for caption in captions if caption.strip()]
     if not captions:
         raise UserError("no caption: give caption='a small red bird' or captions=<text file with one a line>.")
     if count < 1:
         raise UserError(f"count={count} must be at least 1.")
-    bundle = load_bundle(bundle_folder(run), device)
-    pictures = draw(bundle, matching_encoder(bundle), captions, count, seed, truncation)
-    folder = out or run / "generated" / f"{slug(captions[0])}-{_digest(captions, count, seed, truncation)}"
+    for caption in captions:
+        _check_characters(caption)
+    place = bundle_folder(run)
+    bundle = load_bundle(place, device)
+    encoder = matching_encoder(bundle)
+    for caption, remarks in zip(captions, map(encoder.remarks, captions), strict=True):
+        if remarks:
+            print(f"note: {shorten(caption, 60)!r}: {' '.join(remarks)}", file=sys.stderr)
+    manifest = manifest_of(captions, count, seed, truncation, bundle)
+    home = run.parent if place == run and run.name.startswith("generator") else run
+    digest = hashlib.sha256(manifest.encode()).hexdigest()[:8]
+    folder = out or home / "generated" / f"{slug(captions[0])}-{digest}"
+    names = grid_names(len(captions))
+    files = [*files_of(manifest), *names]
+    if not is_finished(folder, manifest, files):
+        pictures = draw(bundle, encoder, captions, count, seed, truncation)
+        try:
+            with filling(folder) as temporary:
+                write(temporary, captions, count, pictures, manifest)
+        except OSError as error:
+            raise UserError(f"{folder} cannot be written ({error.strerror}); give out=<folder>.") from error
+        is_finished(folder, manifest, files)  # another request may have filled the same out= in the meantime
+    return Generated(folder, [folder / name for name in names], folder / MANIFEST)
+
+
+def _check_characters(caption: str) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{folder} cannot be written ({error.strerror}); give out=<folder>.") from error
-    return write(folder, captions, count, seed, truncation, pictures, bundle)
-
-
-def _digest(*asked: object) -> str:
-    """6 hex digits: other captions, counts or seeds get another folder."""
-    return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:6]
+        caption.encode()
+    except UnicodeEncodeError as error:
+        shown = caption.encode("utf-8", "backslashreplace").decode()
+        raise UserError(f"caption={shown} is not UTF-8; type it in a terminal whose encoding is UTF-8.") from error
 
 
 def bundle_folder(run: Path) -> Path:
@@ -110,42 +131,48 @@ def matching_encoder(bundle: GeneratorBundle) -> TextEncoder:
     if not same_encoder(encoder.fingerprint(), bundle.text.fingerprint):
         raise UserError(
             f"the text encoder at hand ({encoder.fingerprint()}) is not the one of the training ({bundle.text.fingerprint}); "
-            "install the versions of requirements/offline.txt."
+            + (DOWNLOAD if encoder.name == "multilingual" else "install the versions of requirements/offline.txt.")
         )
     return encoder
 
 
-def write(
-    folder: Path,
-    captions: list[str],
-    count: int,
-    seed: int,
-    truncation: float,
-    pictures: list[np.ndarray],
-    bundle: GeneratorBundle,
-) -> Generated:
-    """PNGs, manifest.jsonl (one line a picture: file, caption, seed, noise number) and the grids."""
-    lines, grids = [], []
-    for index, picture in enumerate(pictures):
-        name = f"{index // count:04d}-{index % count:02d}.png"
-        Image.fromarray(picture).save(folder / name)
+def manifest_of(captions: Sequence[str], count: int, seed: int, truncation: float, bundle: GeneratorBundle) -> str:
+    """One line of JSON a picture: its file, and all that decides it, the generator's weights and the kind of device too."""
+    lines = []
+    device = next(bundle.sampler.parameters()).device.type
+    for noise in range(len(captions) * count):
         row = {
-            "file": name,
-            "caption": captions[index // count],
+            "file": f"{noise // count:04d}-{noise % count:02d}.png",
+            "caption": captions[noise // count],
             "seed": seed,
-            "noise": index,
+            "noise": noise,
             "truncation": truncation,
+            "signature": bundle.signature,
+            "generator": bundle.identity,
+            "device": device,
         }
-        lines.append(json.dumps({**row, "signature": bundle.signature}, ensure_ascii=False))
-    (folder / "manifest.jsonl").write_text("\n".join(lines) + "\n")
+        lines.append(json.dumps(row, ensure_ascii=False) + "\n")
+    return "".join(lines)
+
+
+def files_of(manifest: str) -> list[str]:
+    """The files of the pictures that a manifest lists."""
+    return [json.loads(line)["file"] for line in manifest.split("\n")[:-1]]  # a caption may hold other line separators
+
+
+def grid_names(captions: int) -> list[str]:
+    """The files of the grids of so many captions."""
+    if captions <= GRID_CAPTIONS:
+        return ["grid.png"]
+    return [f"grid-{start // GRID_CAPTIONS:03d}.png" for start in range(0, captions, GRID_CAPTIONS)]
+
+
+def write(folder: Path, captions: Sequence[str], count: int, pictures: list[np.ndarray], manifest: str) -> None:
+    """The pictures as PNGs, the grids, and the manifest (`manifest_of`) that lists the pictures."""
+    for name, picture in zip(files_of(manifest), pictures, strict=True):
+        Image.fromarray(picture).save(folder / name)
     columns = [Column(caption, pictures[j * count : (j + 1) * count]) for j, caption in enumerate(captions)]
-    for start in range(0, len(columns), GRID_CAPTIONS):
-        path = folder / ("grid.png" if len(columns) <= GRID_CAPTIONS else f"grid-{start // GRID_CAPTIONS:03d}.png")
-        draw_grid(columns[start : start + GRID_CAPTIONS], [str(i + 1) for i in range(count)]).save(path)
-        grids.append(path)
-    return Generated(folder, grids, folder / "manifest.jsonl")
-
-
-def slug(caption: str) -> str:
-    """The first words of a caption as a folder name."""
-    return "-".join(re.findall(r"[a-z0-9]+", caption.lower())[:6]) or "captions"
+    for i, name in enumerate(grid_names(len(columns))):
+        shown = columns[i * GRID_CAPTIONS : (i + 1) * GRID_CAPTIONS]
+        draw_grid(shown, [str(j + 1) for j in range(count)]).save(folder / name)
+    (folder / MANIFEST).write_bytes(manifest.encode())

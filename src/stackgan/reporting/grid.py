@@ -5,6 +5,8 @@ several runs side by side.
 """
 
 import json
+import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,9 +16,16 @@ from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
 from stackgan.data.files import replacing
+from stackgan.reporting.fonts import Font, fonts_for
 
 GAP, MARGIN, LABEL = 4, 8, 58
+LINE, BASELINE = 14, 11  # of captions: from one line to the next, and from a line's top
 PAPER, INK, GREY = (255, 255, 255), (20, 20, 20), (120, 120, 120)
+IDEOGRAPHS = (
+    "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # and kana: a line may end after each
+)
+CLOSING = "\u3001\u3002\uff0c\uff0e\uff01\uff1f\uff09\u300d\u300f\u30fc"  # begins no line
+UNIT = re.compile(f"[{IDEOGRAPHS}][{CLOSING}]*|[^{IDEOGRAPHS}]+")
 CHUNK = "stackgan-grid"  # keyword of the PNG text chunk
 
 
@@ -53,18 +62,19 @@ def draw_grid(columns: Sequence[Column], rows: Sequence[str], title: str = "", c
     side = columns[0].pictures[0].shape[0]
     factor = max(1, cell // side)
     side *= factor
-    font, small = ImageFont.load_default(size=13), ImageFont.load_default(size=11)
-    captions = [wrap(column.caption, side, small) for column in columns]
+    font, fonts = ImageFont.load_default(size=13), fonts_for([column.caption for column in columns], 11)
+    captions = [wrap(column.caption, side, small) for column, small in zip(columns, fonts, strict=True)]
     top = MARGIN + (22 if title else 0)
-    caption_height = 14 * max(len(lines) for lines in captions) + 6
+    caption_height = LINE * max(len(lines) for lines in captions) + 6
     width = LABEL + len(columns) * (side + GAP) + MARGIN
     height = top + caption_height + len(rows) * (side + GAP) + MARGIN
     page = Image.new("RGB", (width, height), PAPER)
     draw = ImageDraw.Draw(page)
     draw.text((MARGIN, MARGIN), title, INK, font)
-    for i, (column, lines) in enumerate(zip(columns, captions, strict=True)):
+    for i, (column, lines, small) in enumerate(zip(columns, captions, fonts, strict=True)):
         x = LABEL + i * (side + GAP)
-        draw.multiline_text((x, top), "\n".join(lines), INK, small, spacing=2)
+        for row, line in enumerate(lines):
+            draw.text((x, top + row * LINE + BASELINE), line, INK, small, anchor="ls")
         for j, picture in enumerate(column.pictures):
             enlarged = picture.repeat(factor, axis=0).repeat(factor, axis=1)
             page.paste(Image.fromarray(enlarged), (x, top + caption_height + j * (side + GAP)))
@@ -111,15 +121,43 @@ def grid_pictures(page: Image.Image, layout: GridLayout) -> np.ndarray:
     )
 
 
-def wrap(text: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, most: int = 6) -> list[str]:
-    """Break a caption into lines of at most `width` pixels; at most `most` lines, the last one cut with an ellipsis."""
+def wrap(text: str, width: int, font: Font, most: int = 6) -> list[str]:
+    """Break a caption into lines of at most `width` pixels; at most `most` lines, the last one cut with an ellipsis.
+
+    Lines end at blanks, between Chinese characters or kana, and inside a word that is longer than a line.
+    """
     lines = [""]
-    for word in text.split():
-        longer = f"{lines[-1]} {word}".strip()
-        if font.getlength(longer) <= width or not lines[-1]:
+    for blank, unit in _units(text):
+        longer = lines[-1] + (blank if lines[-1] else "") + unit
+        if font.getlength(longer) <= width:
             lines[-1] = longer
-        else:
-            lines.append(word)
+            continue
+        parts = _cut(unit, width, font)
+        lines = [*lines, *parts] if lines[-1] else parts
     if len(lines) > most:
-        lines = [*lines[: most - 1], lines[most - 1].rstrip(".,") + " …"]
+        last = lines[most - 1].rstrip(".,")
+        while last and font.getlength(last + " …") > width:
+            last = last[:-1].rstrip()
+        lines = [*lines[: most - 1], last + " …"]
     return lines
+
+
+def _units(text: str) -> list[tuple[str, str]]:
+    """What a line is not broken in, each with the blank before it, if any."""
+    units = []
+    for word in text.split():
+        parts = UNIT.findall(word)
+        units += [(" ", parts[0]), *(("", part) for part in parts[1:])]
+    return units
+
+
+def _cut(unit: str, width: int, font: Font) -> list[str]:
+    """A unit in pieces of at most `width` pixels, or of one letter with its marks."""
+    parts = [""]
+    for char in unit:
+        joins = unicodedata.category(char)[0] in "MC" or font.getlength(parts[-1] + char) <= width
+        if joins or not parts[-1]:
+            parts[-1] += char
+        else:
+            parts.append(char)
+    return parts

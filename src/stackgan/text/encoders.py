@@ -6,8 +6,9 @@ from stackgan.errors import UserError
 from stackgan.precision import cpu_multiplies_bfloat16
 from stackgan.text.encoder import TextEncoder
 from stackgan.text.minilm import MiniLM, MiniLMTokens, Precision
+from stackgan.text.multilingual import MultilingualMiniLM
 
-ENCODERS: dict[str, type[MiniLM]] = {"minilm": MiniLM, "minilm_tokens": MiniLMTokens}
+ENCODERS: dict[str, type[MiniLM]] = {encoder.name: encoder for encoder in (MiniLM, MiniLMTokens, MultilingualMiniLM)}
 
 
 def build_encoder(name: str, precision: Precision = "float32") -> TextEncoder:

@@ -15,15 +15,16 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 from torch import Tensor
 
 from stackgan.processor import map_on_cores
 from stackgan.text.minilm_files import FILES, find_weights
 from stackgan.text.precision import BF16
+from stackgan.text.reading import Reading, reading
 
-MAXIMUM_TOKENS = 256  # sentence_bert_config.json; a longer caption is cut
 TOKENS = 4096  # of a batch: large enough for fast products, small enough for the memory of a laptop
+CHUNK = 2**20  # bytes of a file read at a time
 FEW = 64  # captions that are not worth threads of their own
 Precision = Literal["float32", "bfloat16"]
 
@@ -44,6 +45,9 @@ class MiniLM:
     """
 
     name = "minilm"
+    LIMIT = 256  # tokens (sentence_bert_config.json); a longer caption is cut
+    UNKNOWN = "[UNK]"
+    LATIN_ONLY = True  # it was trained on English
 
     def __init__(
         self,
@@ -52,7 +56,7 @@ class MiniLM:
         folder: Path | None = None,
         precision: Precision = "float32",
     ) -> None:
-        self.folder = folder or find_weights()
+        self.folder = folder or self.find()
         config = json.loads((self.folder / "config.json").read_text())
         self.dim: int = config["hidden_size"]
         self.scale = math.sqrt(self.dim) if scale is None else float(scale)
@@ -62,6 +66,11 @@ class MiniLM:
         self._layers: int = config["num_hidden_layers"]
         self._heads: int = config["num_attention_heads"]
         self._epsilon: float = config["layer_norm_eps"]
+
+    @staticmethod
+    def find() -> Path:
+        """The folder of the files, where none is given. Raises UserError where there is none."""
+        return find_weights()
 
     @cached_property
     def _weights(self) -> dict[str, Tensor]:
@@ -77,15 +86,21 @@ class MiniLM:
     @cached_property
     def _tokenizer(self) -> Tokenizer:
         tokenizer = Tokenizer.from_file(str(self.folder / "tokenizer.json"))
-        tokenizer.enable_truncation(MAXIMUM_TOKENS)
+        tokenizer.enable_truncation(self.LIMIT)
         tokenizer.no_padding()
         return tokenizer
+
+    @cached_property
+    def _unknown(self) -> int | None:
+        return self._tokenizer.token_to_id(self.UNKNOWN)
 
     @cached_property
     def _fingerprint(self) -> str:
         digest = hashlib.sha256(f"minilm 1 {self.scale!r}".encode())
         for file in FILES:
-            digest.update((self.folder / file).read_bytes())
+            with open(self.folder / file, "rb") as opened:
+                while part := opened.read(CHUNK):
+                    digest.update(part)
         return digest.hexdigest()[:16]
 
     def fingerprint(self) -> str:
@@ -114,18 +129,22 @@ class MiniLM:
         results = each(self._encode_batch, ([tokens[row] for row in rows] for rows in batches))
         yield from zip(batches, results, strict=True)
 
+    def readings(self, captions: Sequence[str]) -> list[Reading]:
+        """What of each caption is not read."""
+        return [
+            self._reading(*each) for each in zip(captions, self._tokenizer.encode_batch(list(captions)), strict=True)
+        ]
+
+    def _reading(self, caption: str, encoding: Encoding) -> Reading:
+        offsets = encoding.offsets
+        # by number: where a unigram tokenizer knows no piece, its token is the text itself
+        unknown = [span for number, span in zip(encoding.ids, offsets, strict=True) if number == self._unknown]
+        end = max(stop for _, stop in offsets) if encoding.overflowing else None
+        return reading(caption, unknown, end, self.LATIN_ONLY)
+
     def remarks(self, caption: str) -> list[str]:
         """Plain sentences about what of a caption is not read."""
-        encoding = self._tokenizer.encode(caption)
-        spans = zip(encoding.tokens, encoding.offsets, strict=True)
-        unknown = dict.fromkeys(caption[start:end] for token, (start, end) in spans if token == "[UNK]")
-        sentences = [f"The text encoder does not know {', '.join(unknown)}."] if unknown else []
-        if encoding.overflowing:
-            last = max(end for _, end in encoding.offsets)
-            sentences.append(
-                f"Only the caption's beginning is read, as far as “{' '.join(caption[:last].split()[-4:])}”."
-            )
-        return sentences
+        return self.readings([caption])[0].remarks()
 
     @torch.inference_mode()
     def _encode_batch(self, tokens: list[list[int]]) -> np.ndarray:

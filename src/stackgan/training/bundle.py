@@ -1,9 +1,11 @@
 """The generator a run leaves behind: weights as safetensors and everything else as JSON; nothing in it can run code."""
 
+import hashlib
 import json
 import os
 import shutil
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from stackgan.errors import UserError
 from stackgan.networks.stage_one import StageOneGenerator
 from stackgan.networks.stage_two import StageTwoGenerator
 from stackgan.networks.text_to_image import TextToImage, TextWhitener
+from stackgan.text.precision import weights_part
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,15 @@ class GeneratorBundle:
     signature: str = ""
     images: int = 0
     origin: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def identity(self) -> str:
+        """12 hex digits of the weights and the text encoder: a run that was trained on, or trained again, has another."""
+        digest = hashlib.sha256(weights_part(self.text.fingerprint).encode())
+        for name, tensor in sorted(self.sampler.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+        return digest.hexdigest()[:12]
 
     def save(self, folder: Path) -> None:
         """Write the bundle's folder as a whole: a reader finds the old one or the new one."""
