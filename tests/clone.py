@@ -125,7 +125,7 @@ class Clone:
     def _sizes(self, script: str, given: str) -> str:
         assert script in SIZES, f"{given}: no sizes for {script}; add them, or mark the command with what it needs"
         large = [f"{key}={value}" for key, value in LARGE.items() if f"{key}=" in given]
-        painted = not re.search(r"\bdata=(?:cub|folder|emoji)\b", given)  # whose number of pictures can be chosen
+        painted = not re.search(r"\bdata=(?:cub|folder|emoji|flowers|huggingface)\b", given)  # whose number of pictures can be chosen
         sizes = [size for size in SIZES[script] if painted or not size.startswith("data.")]
         return "".join(f" {size}" for size in [*sizes, *large])
 
@@ -191,6 +191,10 @@ FILLINGS: dict[str, Callable[[Clone], str]] = {
     "<folder of runs>": lambda clone: str(Path(clone._run_folder("python src/train.py")).parent),
     "<folder of pictures>": Clone._pictures,
     "<pictures + captions.csv>": Clone._captioned_pictures,
+    "<your folder>": Clone._captioned_pictures,
+    "<run folder on your images>": lambda clone: clone._run_folder(
+        "python src/train.py variant=recipe data=folder data.root=<your folder> data.fit=pad images=24000"
+    ),
     "<CUB folder>": _photographs,
     "<a few classes>": _photographs,
     "<the same data= and text=>": lambda clone: "data=birds text=minilm",
