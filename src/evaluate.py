@@ -10,7 +10,7 @@ from stackgan.cli.start import start  # isort: skip  (first: Ctrl-C is one line 
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -20,13 +20,14 @@ from stackgan.cli.requests import EVALUATE, EvaluateRequest, request_of
 from stackgan.cli.run import BAD_INPUT, user_errors
 from stackgan.config import Config, saved_config, typed
 from stackgan.errors import UserError
-from stackgan.evaluation.picture_files import list_pictures, picture_sizes
+from stackgan.evaluation.picture_files import list_images
 from stackgan.evaluation.request import ScoreRequest
 from stackgan.preflight import check_inputs
 from stackgan.run_lookup import check_generator, find_generator, find_study
 from stackgan.tracking.checks import require_wandb_run
 
 if TYPE_CHECKING:
+    from stackgan.data.image_files import BadImages
     from stackgan.evaluation.run_scores import Scored
 
 SUBJECTS = ("run", "study", "images")
@@ -55,7 +56,7 @@ def check(asked: EvaluateRequest) -> None:
         what = "no run" if not given else f"{' and '.join(given)} at once"
         raise UserError(f"{what}: give one of run=<run folder>, study=<folder of runs>, images=<folder of pictures>.")
     overrides = [override.partition("=")[0] for override in HydraConfig.get().overrides.task]
-    foreign = [key for key in overrides if key.partition(".")[0] in ("data", "text", "size")]
+    foreign = [key for key in overrides if key.partition(".")[0] in ("data", "text", "size", "bad_images")]
     if foreign and given != ["images"]:
         raise UserError(f"{foreign[0]} belongs to images=; the data set and picture size of a run are its own.")
     if asked.wandb and asked.images is not None:
@@ -75,13 +76,12 @@ def data_config(cache: str | None) -> Config:
 
 def evaluate_images(folder: Path, config: Config, request: ScoreRequest) -> None:
     """Score a folder of pictures and show the records; what can be missing is looked for first."""
-    files = list_pictures(folder, request.samples)
-    request.enough(len(files), f"the number of pictures in {folder}")
-    picture_sizes(folder, files)
+    found = list_images(folder, request.samples, cast("BadImages", request.bad_images))
+    request.enough(len(found.files), f"the number of pictures in {folder}")
     check_inputs(config)
     from stackgan.evaluation.run_scores import score_images  # imports torch
 
-    show(score_images(folder, config, request))
+    show(score_images(folder, config, request, found))
 
 
 def evaluate_run(run: Path, request: ScoreRequest, wandb: bool) -> None:

@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 
 from stackgan.cli.requests import GENERATE, GenerateRequest, request_of
 from stackgan.cli.run import user_errors
-from stackgan.errors import UserError
+from stackgan.data.text_files import lines_of, read_text
 from stackgan.run_lookup import find_generator
 
 
@@ -21,13 +21,7 @@ def read_captions(caption: str | None, file: str | None) -> list[str]:
     """The captions given on the command line or in a file."""
     if file is None:
         return [caption or ""]
-    try:
-        return Path(file).read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8"
-        raise UserError(
-            f"captions={file} cannot be read ({reason}); give a text file with one caption a line."
-        ) from error
+    return lines_of(read_text(Path(file), key=""))
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="generate")

@@ -1,6 +1,7 @@
 """What a sweep makes of its jobs: each in its own process, run once, recorded as what became of it."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hydra import initialize_config_dir
@@ -11,7 +12,7 @@ from hydra_plugins.isolated_launcher.launcher import IsolatedLauncher
 from launcher_support import Sweep, alive, until
 from stackgan.config import PROJECT, register
 from stackgan.errors import UserError
-from stackgan.run_directory import lock_run
+from stackgan.run_directory import lock_run, read_status
 from support import slow
 
 
@@ -185,6 +186,9 @@ def test_a_sweeper_is_told_the_score_and_the_worst_one_for_a_diverged_run(tmp_pa
     assert told(tmp_path, "is", worst=99.0) == [1.0, 99.0]
     assert told(tmp_path, "kid") == [1.0, 1e6]  # less is better
     assert told(tmp_path, None) == [{"kid": 1.0, "is": 1.0, "kid/test": -1.0}, {}]
+    (second,) = (tmp_path / "s").glob("*seed=1*")
+    replace(read_status(second), state="done", scores={}, left_out={"kid": "it failed"}).write(second)
+    assert told(tmp_path, "kid") == [1.0, 1e6]
     for name in ("fid", "kid/test"):  # what there is not, and what nothing is chosen by
         with pytest.raises(UserError, match=name):
             told(tmp_path, name)

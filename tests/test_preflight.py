@@ -8,13 +8,22 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from PIL import Image
 
 from launcher_support import Sweep
 from stackgan.config import PROJECT
 from stackgan.errors import UserError
 from stackgan.evaluation.weight_files import find_lpips
 from stackgan.gpus import check_named
-from stackgan.preflight import asks_for_gpus, check_alone, check_needs, check_objective, check_run, check_together
+from stackgan.preflight import (
+    asks_for_gpus,
+    check_alone,
+    check_images_for,
+    check_needs,
+    check_objective,
+    check_run,
+    check_together,
+)
 from support import TINY, composed, script
 
 QUIET = ["data.cache=cache", "outputs=outputs"]
@@ -64,14 +73,14 @@ LACKING = {
     "a file in its place": (["data=cub", "data.root=file"], ["data.root: file is no folder"]),
     "an empty data folder": (["data=cub", "data.root=empty"], ["empty has no images.txt", "data.archive="]),
     "half a data set": (["data=cub", "data.root=half"], ["image_class_labels.txt is missing"]),
-    "no captions": (["data=folder", "data.root=empty"], ["empty has no captions.csv or captions.jsonl"]),
+    "no captions": (["data=folder", "data.root=empty"], ["empty has no images and no captions.csv"]),
     "no archive": (["data=cub", "data.archive=nowhere.tgz"], ["data.archive: nowhere.tgz does not exist"]),
     "a page in the archive's place": (["data=cub", "data.archive=file"], ["data.archive: file is no tar archive"]),
     "one class to train and to test on": (["data.classes=1"], ["data.split=class", "nothing is left to train on"]),
     "no such test class": (["data.classes=9", "data.test_classes=[10]"], ["data.test_classes=[10]"]),
     "a folder that birds do not need": (
         ["data=birds", "data.root=half"],
-        ["data.root=half changes nothing", "cub|folder"],
+        ["data.root=half changes nothing", "cub|flowers|folder"],
     ),
     "too many species": (["data.classes=900"], ["data.classes=900", "give 1 to"]),
     "no embeddings": (["text=precomputed", "text.embeddings=empty"], ["text=precomputed: empty holds no train/"]),
@@ -331,6 +340,20 @@ def test_what_only_a_finished_job_needed_may_be_gone(tmp_path):
     assert "already done" in Sweep(tmp_path, "seed=0", *where).run().output
     refused = Sweep(tmp_path, "seed=0,1", *where).run()
     assert refused.code == 2 and refused.output.startswith("job 1 (seed=1): ")
+
+
+def test_an_objective_that_the_data_set_is_too_small_for_is_refused_before_the_first_job(tmp_path):
+    root = tmp_path / "few"
+    root.mkdir()
+    for i in range(5):
+        Image.new("RGB", (24, 24), (40 * i, 0, 0)).save(root / f"{i}.png")
+    rows = [f"{i}.png,bird {i},{'validation' if i < 3 else 'train'}" for i in range(5)]
+    (root / "captions.csv").write_text("\n".join(["file,caption,split", *rows]))
+    config = composed("data=folder", f"data.root={root}", f"data.cache={tmp_path / 'cache'}", "scale=tiny")
+    check_images_for(config, "is")
+    for objective in ("kid", "kid_efflite0"):
+        with pytest.raises(UserError, match=rf"objective={objective} cannot be taken: only 3 validation images"):
+            check_images_for(config, objective)
 
 
 def test_an_objective_that_no_job_will_have_is_refused_before_the_first_one(tmp_path):

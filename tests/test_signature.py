@@ -116,13 +116,25 @@ def test_a_key_that_the_schema_gains_renames_no_run(monkeypatch):
         (["optim=rmsprop", "optim.beta1=0.9"], ["optim.beta1=0.9", "adam|adamw", "optim=rmsprop"]),
         (["optim.momentum=0.9"], ["optim.momentum=0.9", "rmsprop|sgd", "optim=adam"]),
         (["data=cub", "data.root=x", "data.classes=10"], ["data.classes=10", "data=birds", "data=cub"]),
-        (["data=folder", "data.root=x", "data.split=all"], ["data.split=all", "data=folder"]),
+        (["data=folder", "data.root=x", "data.captions=text"], ["data.captions=text", "data=birds|cub"]),
+        (["data=birds", "data.listing=x"], ["data.listing=x", "data=folder"]),
+        (["data=birds", "data.split=listed"], ["data.split=listed", "data=folder|huggingface"]),
+        (["data=birds", "data.split=all", "data.split_seed=1"], ["data.split_seed", "data.split=all"]),
     ],
 )
 def test_a_setting_that_would_change_nothing_is_refused(overrides, words):
     with pytest.raises(UserError) as error:
         composed(*overrides)
     assert all(word in str(error.value) for word in words), str(error.value)
+
+
+@pytest.mark.parametrize(
+    "override", ["data.split=image", "data.split=class", "data.split=all", "data.split_seed=0", "data.fit=pad"]
+)
+def test_how_a_folder_is_divided_and_fitted_is_another_run(override):
+    folder = ("data=folder", "data.root=x")
+    assert signature(*folder, override) != signature(*folder)
+    assert signature(*folder, "data.encoding=cp949") == signature(*folder, "data.split=listed") == signature(*folder)
 
 
 def test_the_difference_of_two_runs_is_told_with_the_defaults():

@@ -179,9 +179,14 @@ def build_health_settings(config: Config, budget: int) -> HealthSettings:
 
 
 def build_scores(
-    config: Config, run: Path, inputs: Inputs, budget: int, keep_best: Callable[[], None]
+    config: Config,
+    run: Path,
+    inputs: Inputs,
+    budget: int,
+    keep_best: Callable[[], None],
+    tell: Callable[[int, str], None],
 ) -> TrainingScores:
-    """The scores while the run goes on and at its end."""
+    """The scores while the run goes on and at its end. See `TrainingScores` for the last two arguments."""
     evaluation = config.evaluation
     every = None if evaluation.every is None else in_images(evaluation.every, budget)
     plan = ScorePlan(
@@ -189,7 +194,7 @@ def build_scores(
         evaluation.splits, evaluation.batch_size, evaluation.seed, evaluation.objective,
     )  # fmt: skip
     network = build_feature_network(evaluation.network, evaluation.inception_weights) if plan.scores else None
-    return TrainingScores(run, inputs.store, inputs.table, network, plan, Path(config.data.cache), keep_best)
+    return TrainingScores(run, inputs.store, inputs.table, network, plan, Path(config.data.cache), keep_best, tell)
 
 
 def build_stream(config: Config, inputs: Inputs, budget: int, trainer: pl.Trainer, start: int) -> BatchStream:

@@ -16,14 +16,14 @@ from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from stackgan.cli.hints import no_setting
 from stackgan.errors import UserError
-from stackgan.evaluation.registry import WHILE_TRAINING
+from stackgan.evaluation.registry import LEAST, WHILE_TRAINING
 from stackgan.gpus import device_count
 from stackgan.health.verdicts import POLICIES, RULES, VERDICTS
 from stackgan.losses.names import LOSSES, PENALTIES
 from stackgan.networks.architecture import ARCHITECTURES, DISCRIMINATOR_NORMS, GENERATOR_NORMS, INITS, STAGE_ONE_SIZES
 from stackgan.ranges import check_ranges
 from stackgan.tracking.checks import WANDB_MODES, check_wandb_names
-from stackgan.uses import DATA_KEYS, DATA_PLACES, OPTIMIZER_KEYS
+from stackgan.uses import DATA_KEYS, DATA_PLACES, LISTED, OPTIMIZER_KEYS
 
 PROJECT = Path(__file__).resolve().parents[2]
 ON_FAILURE = ("continue", "stop")
@@ -31,17 +31,25 @@ ON_FAILURE = ("continue", "stop")
 
 @dataclass
 class Data:
-    name: str = MISSING  # birds | cub | emoji | folder
+    name: str = MISSING  # birds | cub | emoji | flowers | folder | huggingface
     root: str | None = None
+    listing: str | None = None
+    dataset: str | None = None
+    revision: str | None = None
+    encoding: str | None = None
     archive: str | None = None
     download: bool = False
-    split: str = "class"  # class | image | all
+    split: str = "class"  # class | image | all | listed
+    split_seed: int | None = None
     test_classes: list[int] = field(default_factory=list)
     captions: str = "auto"  # auto | text | attributes
     classes: int = 200
     images_per_class: int = 20
     picture_size: int = 320
     seed: int = 0
+    fit: str = "crop"  # crop | pad | squeeze
+    padding: str = "border"  # border | white
+    bad_images: str = "stop"  # stop | skip
     resample: str = "bicubic"
     crop: bool = True
     flip: bool = True
@@ -347,9 +355,12 @@ def setting_types(schema: type, prefix: str = "") -> dict[str, Any]:
 
 
 CHOICES: dict[str, tuple[Any, ...]] = {
-    "data.name": ("birds", "cub", "emoji", "folder"),
-    "data.split": ("class", "image", "all"),
+    "data.name": ("birds", "cub", "emoji", "flowers", "folder", "huggingface"),
+    "data.split": ("class", "image", "all", "listed"),
     "data.captions": ("auto", "text", "attributes"),
+    "data.fit": ("crop", "pad", "squeeze"),
+    "data.padding": ("border", "white"),
+    "data.bad_images": ("stop", "skip"),
     "data.resample": ("bilinear", "bicubic"),
     "data.augment": ("off", "on", "auto"),
     "text.name": ("minilm", "minilm_tokens", "multilingual", "attributes", "precomputed"),
@@ -467,19 +478,39 @@ def _check_samples(evaluation: Evaluation) -> None:
     if evaluation.every is not None:
         counts["samples"] = evaluation.samples
     for key, count in counts.items():
+        if key == "full_samples" and count is not None and count < LEAST:
+            raise UserError(f"evaluation.full_samples={count} must be at least {LEAST} (or null).")
         if count is not None and evaluation.splits > count:
             raise UserError(f"evaluation.splits={evaluation.splits} must not exceed evaluation.{key}={count}.")
 
 
 def _check_sources(config: Config) -> None:
-    if config.data.name == "folder" and not config.data.root:
-        raise UserError("data=folder needs data.root=<folder with pictures and captions.csv or captions.jsonl>.")
-    if config.data.name == "cub" and not (config.data.root or config.data.archive or config.data.download):
+    data = config.data
+    places = {
+        "folder": "data.root=<folder of images with their captions>",
+        "flowers": "data.root=<folder with jpg/ and Reed's text_c10/>",
+        "huggingface": "data.dataset=<name of a data set, or a folder of one>",
+    }
+    if data.name in places and not (data.dataset if data.name == "huggingface" else data.root):
+        raise UserError(f"data={data.name} needs {places[data.name]}.")
+    if data.name == "cub" and not (data.root or data.archive or data.download):
         raise UserError(
             "data=cub needs data.root=<CUB_200_2011 folder>, data.archive=<CUB_200_2011.tgz> or data.download=true."
         )
+    if data.split == "listed" and data.name not in LISTED:
+        raise UserError(
+            f"data.split=listed belongs to data={'|'.join(LISTED)}, whose lists may say it; take class, image or all."
+        )
+    if data.split_seed is not None and data.split == "all":
+        raise UserError(
+            "data.split_seed changes nothing with data.split=all; take data.split=image or data.split=class."
+        )
+    if data.split_seed is not None and data.test_classes:
+        raise UserError("data.test_classes and data.split_seed both choose the test classes; give one of them.")
     if config.data.test_classes and (config.data.split != "class" or config.data.name not in ("birds", "cub")):
         raise UserError("data.test_classes belongs to data.split=class of data=birds or data=cub.")
+    if config.data.padding != Data.padding and config.data.fit != "pad":
+        raise UserError(f"data.padding={config.data.padding} changes nothing: it belongs to data.fit=pad.")
     if config.text.name == "attributes" and config.data.name not in ("birds", "cub"):
         raise UserError(f"text=attributes: the pictures of {config.data.name} have no attributes; use text=minilm.")
     if config.text.name == "precomputed" and not config.text.embeddings:

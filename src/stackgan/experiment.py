@@ -1,11 +1,11 @@
 """One run from its configuration to its finished folder: data, training, scores, and a status whatever happens."""
 
-import errno
 import importlib.metadata
 import os
 import platform
 import sys
 import time
+import traceback
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -28,10 +28,13 @@ from stackgan.assembly import (
 )
 from stackgan.cadence import in_images
 from stackgan.config import Config
-from stackgan.errors import UserError
-from stackgan.evaluation.record import ProtocolRecord, describe, recorded
+from stackgan.errors import UserError, is_full
+from stackgan.evaluation.during_training import TrainingScores
+from stackgan.evaluation.record import describe
 from stackgan.evaluation.registry import by_name
 from stackgan.evaluation.request import ScoreRequest
+from stackgan.evaluation.shortages import not_taken
+from stackgan.evaluation.words import lacking_in_words, left_out_in_words, scores_in_words
 from stackgan.health.monitor import HealthMonitor, Reporter
 from stackgan.health.probe import Probe
 from stackgan.inputs import Inputs, prepare_inputs
@@ -54,7 +57,7 @@ from stackgan.text.precision import same_encoder
 from stackgan.tracking.loggers import build_loggers, finish_loggers
 from stackgan.tracking.wandb_summary import send_summary
 from stackgan.training.bundle import GeneratorBundle, load_bundle
-from stackgan.training.callbacks import Diverged, Progress, TrainingLog
+from stackgan.training.callbacks import Diverged, LastImage, Progress, TrainingLog
 from stackgan.training.checkpoint import (
     LAST,
     Found,
@@ -74,7 +77,6 @@ from stackgan.training.saving import Checkpoints, SavePlan
 
 DONE, FAILED, DIVERGED, PREEMPTED = 0, 1, 3, 75
 EXIT_CODES = {"done": DONE, "diverged": DIVERGED, "collapsed": DIVERGED, "preempted": PREEMPTED}
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the disk, or what this user may have of it
 PACKAGES = ("torch", "pytorch-lightning", "torchmetrics", "hydra-core", "wandb")
 
 
@@ -83,7 +85,7 @@ def run(config: Config, overrides: list[str]) -> int:
     place = locate_run(config, overrides)
     prepare_process(config)
     inputs = prepare_inputs(config)
-    for note in (*inputs.store.notes, *inputs.notes):
+    for note in inputs.notes:
         say(f"note: {note}")
     budget = image_budget(config, len(inputs.store.indices("train")))
     before = read_status(place.folder)
@@ -93,8 +95,11 @@ def run(config: Config, overrides: list[str]) -> int:
             f"{inputs.store.fingerprint}); move it away or choose another study=<name>."
         )
     if before is not None and before.state == "done" and before.images >= budget:
-        say(f"already done ({before.images:,} images): {place.folder}{_missing_scores(config, before, place.folder)}")
-        return DONE
+        failed = before.left_out.keys() - not_taken(inputs.store).keys()
+        if not failed or not (place.folder / "checkpoints" / LAST).is_file():  # else its scores are tried again
+            lacking = lacking_in_words(config.evaluation, before, place.folder, inputs.store)
+            say("\n".join([f"already done ({before.images:,} images): {place.folder}", *lacking]))
+            return DONE
     if not is_first_rank():
         end_with_parent()
         Experiment(config, overrides, place, inputs, budget, before).run()
@@ -102,16 +107,6 @@ def run(config: Config, overrides: list[str]) -> int:
     with lock_run(place.folder):
         remove_leftovers(place.folder)
         return Experiment(config, overrides, place, inputs, budget, read_status(place.folder)).run()
-
-
-def _missing_scores(config: Config, status: Status, run: Path) -> str:
-    """What to do about scores that this command asks for and the finished run was trained without."""
-    plan = config.evaluation
-    taken = {row["samples"] for row in recorded(run) if row["captions"] == "test" and row["images"] == status.images}
-    lacking = (plan.final_samples is not None and not taken) or plan.full_samples not in (None, *taken)
-    if not lacking:
-        return ""
-    return f"\nit was trained without these scores: python src/evaluate.py run='{run}' samples={plan.full_samples or plan.final_samples}"
 
 
 class Experiment:
@@ -162,7 +157,7 @@ class Experiment:
                 self.stop.tell_host()
                 return PREEMPTED
             except OSError as error:
-                full = error.errno in FULL
+                full = is_full(error)
                 place = self.folder if full else error.filename or self.folder
                 reason = f"{place}: {error.strerror or error}; saved until {self.saved_images:,} images"
                 self._end("failed", reason)
@@ -266,14 +261,23 @@ class Experiment:
         return found
 
     def _fit(self, found: Found | None, again: bool) -> None:
-        """Train to the budget, score, and write the bundle. `again`: after a roll-back, which the checkpoint must remember."""
+        """Train to the budget, write the bundle, and score. `again`: after a roll-back, which the checkpoint must remember."""
         module = self.module
+        if module.images_seen >= self.budget:
+            self._keep_trained()
         every = in_images(self.config.logger.samples_every, self.budget)
         grids = SampleGrids(self.folder, self.inputs.store, self.inputs.table, every)
         keep_best = partial(self._save_bundle, "generator_best")
-        scores = build_scores(self.config, self.folder, self.inputs, self.budget, keep_best)
+        scores = build_scores(self.config, self.folder, self.inputs, self.budget, keep_best, self.event)
         log = TrainingLog(in_images(self.config.logger.log_every, self.budget))
-        callbacks = [log, grids, scores, self._monitor(log), LiveStatus(self._record, log, scores)]
+        callbacks = [
+            LastImage(self.budget, self._keep_trained),
+            log,
+            grids,
+            scores,
+            self._monitor(log),
+            LiveStatus(self._record, log, scores),
+        ]
         if self.config.logger.progress:
             callbacks.append(Progress(self.budget, log))
         checkpoints = self._checkpoints(found, again)
@@ -285,7 +289,7 @@ class Experiment:
         try:
             trainer.fit(module, DataLoader(stream, batch_size=None, pin_memory=pinned))
         except Diverged:
-            self._leave_last_good(scores.final)
+            self._leave_last_good(scores)
             raise
         if trainer.world_size == 1:
             self.stop.no_longer_deferred()
@@ -293,9 +297,8 @@ class Experiment:
             grids.draw(trainer, module)
         final = scores.score_end(trainer, module) if scores.final is None else scores.final
         if trainer.is_global_zero:
-            self._save_bundle()
-            self._end("done", scores=by_name(final) | self._full_scores())
-            print(self._outputs(grids.last, _in_words(final)))
+            self._end("done", scores=by_name(final) | self._full_scores(), left_out=scores.left_out)
+            print(self._outputs(grids.last, scores_in_words(final), left_out_in_words(scores.left_out)))
 
     def _say_what_with(self, trainer: pl.Trainer) -> None:
         """Record what code trains on which device; another than the session before is an event."""
@@ -338,7 +341,11 @@ class Experiment:
         )
         try:
             scored = score_run(self.folder, request)
-        except UserError as error:
+        except Exception as error:
+            if is_full(error):
+                raise
+            if not isinstance(error, UserError):
+                traceback.print_exception(error)
             self.event(
                 self.module.images_seen, f"evaluation.full_samples={evaluation.full_samples}: no such scores: {error}"
             )
@@ -347,11 +354,18 @@ class Experiment:
         return by_name(record for record in scored.records if record.frames != "cropped")
 
     @rank_zero_only
-    def _leave_last_good(self, final: list[ProtocolRecord] | None) -> None:
-        """Of a run that its health ended: the generator it has in its module now, where its weights are good, and its score."""
-        if all_finite(self.module.parameters()):
+    def _keep_trained(self) -> bool:
+        """The generator as it is in the module now, where its weights are good; what fails after it costs the run no images."""
+        good = all_finite(self.module.parameters())
+        if good:
             self._save_bundle()
-            self._record(scores=by_name(final or []))
+        return good
+
+    @rank_zero_only
+    def _leave_last_good(self, scores: TrainingScores) -> None:
+        """Of a run that its health ended: its last good generator and its score."""
+        if self._keep_trained():
+            self._record(scores=by_name(scores.final or []), left_out=scores.left_out)
 
     def _monitor(self, log: TrainingLog) -> HealthMonitor:
         health, probe = self.config.health, None
@@ -394,13 +408,7 @@ class Experiment:
             if state == "done":
                 raise
 
-    def _outputs(self, samples: Path | None = None, score: str = "") -> str:
-        lines = [("samples", samples), ("score", score), ("metrics", self.folder / "metrics.csv"), ("run", self.folder)]
+    def _outputs(self, samples: Path | None = None, score: str = "", without: str = "") -> str:
+        told = [("samples", samples), ("score", score), ("without", without)]
+        lines = [*told, ("metrics", self.folder / "metrics.csv"), ("run", self.folder)]
         return "\n".join(f"{name + ':':9}{value}" for name, value in lines if value)
-
-
-def _in_words(final: list[ProtocolRecord]) -> str:
-    """What the run came to, for the terminal: the scores that runs are compared by, each beside that of real pictures."""
-    shown = {record.metric: record for record in final if record.captions == "validation"}
-    parts = [f"{name} {shown[name].value:.3f} (real {shown[name].real:.3f})" for name in by_name(shown.values())]
-    return f"{', '.join(parts)}, on validation captions" if parts else ""

@@ -14,13 +14,14 @@ from stackgan.gpus import gpus_here
 from stackgan.losses.names import PAPER_WEIGHTS
 from stackgan.networks.architecture import Architecture, resolve_architecture
 from stackgan.precision import resolve_precision
-from stackgan.uses import DATA_KEYS, OPTIMIZER_KEYS
+from stackgan.uses import DATA_KEYS, LISTED, OPTIMIZER_KEYS
 
 # Settings that say nothing about what is learned: where, how long, how fast, and what is looked at.
 BOOKKEEPING = ("variant", "stage_one", "images", "epochs", "study", "outputs", "logger", "evaluation", "health", "jobs", "on_failure",
                "dry_run")  # fmt: skip
 BOOKKEEPING_KEYS = (
-    "data.root", "data.archive", "data.download", "data.cache", "text.embeddings", "norm.name", "dropout.name", "lr.name", "scale.name",
+    "data.root", "data.listing", "data.dataset", "data.revision", "data.encoding", "data.archive", "data.download", "data.cache",
+    "text.embeddings", "norm.name", "dropout.name", "lr.name", "scale.name",
     "trainer.name", "trainer.accelerator", "trainer.devices", "trainer.threads", "trainer.deterministic", "trainer.sync_batchnorm",
     "trainer.accumulate", "trainer.recompute",
 )  # fmt: skip
@@ -89,7 +90,11 @@ def _data(config: Config) -> dict[str, Any]:
     values = {f"data.{key}": getattr(data, key) for key in ("name", *DATA_KEYS[data.name])}
     if data.split != "class":
         values.pop("data.test_classes", None)
-    if place := data.root or data.archive:  # which data set, wherever it lies
+    if data.name in LISTED:  # such a list's own split is what it is by default, though not by the schema
+        values["data.divided"] = values.pop("data.split")
+        if data.split == "listed":
+            del values["data.divided"]
+    if place := data.root or data.archive or data.dataset:  # which data set, wherever it lies
         values["data.place"] = Path(place).name
     return values
 

@@ -2,16 +2,19 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from stackgan.config import Config, stage_scale
-from stackgan.data.archive import download_cub, unpack_cub
+from stackgan.data.archive import download_cub, is_official, unpack_cub
 from stackgan.data.birds import PAINTER_VERSION, paint_birds
+from stackgan.data.crop import Fit
 from stackgan.data.cub import CaptionRule
-from stackgan.data.prepared import prepare_cub, prepare_emoji, prepare_folder
+from stackgan.data.huggingface import write_dataset
+from stackgan.data.prepared import prepare_cub, prepare_emoji, prepare_flowers, prepare_folder
 from stackgan.data.records import SPLITS
-from stackgan.data.splits import SplitRule
-from stackgan.data.store import ImageStore, Resample
+from stackgan.data.store import ImageStore
+from stackgan.evaluation.shortages import shortages
+from stackgan.process import say
 from stackgan.text.attributes import attribute_table
 from stackgan.text.encoders import ENCODERS, build_encoder, fast_encoder
 from stackgan.text.precomputed import precomputed_table
@@ -26,7 +29,12 @@ class Inputs:
 
     store: ImageStore
     table: EmbeddingTable
-    notes: tuple[str, ...] = ()  # plain sentences about captions that do not count, or not in full
+    unread: tuple[str, ...] = ()  # sentences about captions that do not count, or not in full
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences about how the data set was read, what it is too small for, and what of its captions counts."""
+        return (*self.store.notes, *shortages(self.store), *self.unread)
 
     @property
     def encoder(self) -> TextEncoderId:
@@ -43,23 +51,23 @@ def prepare_inputs(config: Config) -> Inputs:
 
 def prepare_store(config: Config) -> ImageStore:
     """The memory-mapped store of the configured data set. Raises UserError for anything the user can mend."""
-    data, size = config.data, stage_scale(config).image_size
-    cache, resample = Path(data.cache), cast(Resample, data.resample)
-    if data.name == "folder":
-        return prepare_folder(Path(data.root or ""), cache, size, resample=resample)
-    split, captions = cast(SplitRule, data.split), cast(CaptionRule, data.captions)
-    if data.name == "emoji":
-        return prepare_emoji(cache, size, split=split, side=data.picture_size, resample=resample)
-    return prepare_cub(
-        cub_root(config),
-        cache,
-        size,
-        split=split,
-        captions=captions,
-        resample=resample,
-        name=data.name,
-        test_classes=data.test_classes,
-    )
+    data, size, cache = config.data, stage_scale(config).image_size, Path(config.data.cache)
+    shared: dict[str, Any] = {key: getattr(data, key) for key in ("split", "split_seed", "resample", "bad_images")}
+    fit = Fit(data.fit, data.padding)  # type: ignore[arg-type]  # one of the choices: config.check has looked
+    match data.name:
+        case "folder":
+            listed: dict[str, Any] = {"listing": data.listing, "encoding": data.encoding}
+            return prepare_folder(Path(data.root or ""), cache, size, fit=fit, **listed, **shared)
+        case "huggingface":
+            root = write_dataset(data.dataset or "", cache, data.revision)
+            return prepare_folder(root, cache, size, fit=fit, name=data.name, **shared)
+        case "flowers":
+            return prepare_flowers(Path(data.root or ""), cache, size, fit=fit, encoding=data.encoding, **shared)
+        case "emoji":
+            return prepare_emoji(cache, size, side=data.picture_size, **shared)
+    own: dict[str, Any] = {"name": data.name, "test_classes": data.test_classes, "encoding": data.encoding}
+    captions = cast(CaptionRule, data.captions)
+    return prepare_cub(cub_root(config), cache, size, captions=captions, **own, **shared)
 
 
 def cub_root(config: Config) -> Path:
@@ -77,7 +85,10 @@ def cub_root(config: Config) -> Path:
     if data.root:
         return Path(data.root)
     archive = Path(data.archive) if data.archive else download_cub(cache / "downloads")
-    return unpack_cub(archive, cache)
+    unpacked = unpack_cub(archive, cache)
+    if not is_official(unpacked):
+        say(f"note: {archive} is not the official CUB_200_2011.tgz (its checksum is another); it is read as it is.")
+    return unpacked
 
 
 def prepare_table(config: Config, store: ImageStore) -> EmbeddingTable:
@@ -103,6 +114,6 @@ def describe(inputs: Inputs) -> str:
         rows = store.indices(split)
         classes = len(set(store.class_ids[rows].tolist()) - {-1})
         lines.append(f"  {split}: {len(rows):,} pictures" + (f" of {classes} classes" if classes else ""))
-    lines += [f"  note: {note}" for note in (*store.notes, *inputs.notes)]
+    lines += [f"  note: {note}" for note in inputs.notes]
     lines += [f"  text: {table.encoder_name}, {table.dim} numbers a caption", f"  store: {store.directory}"]
     return "\n".join(lines)

@@ -1,6 +1,6 @@
 """What a run of a configuration needs and lacks, found before any work: no torch, no data set read, nothing written.
 
-Other rooms say what they need (`find_listing`, `CHECKS` of encoders, ...); this file knows which of them a configuration uses.
+Other rooms say what they need (`find_lists`, `CHECKS` of encoders, ...); this file knows which of them a configuration uses.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from stackgan.config import Config, Evaluation, Trainer
 from stackgan.data.files import check_writable
 from stackgan.errors import UserError
-from stackgan.evaluation.registry import WHILE_TRAINING
+from stackgan.evaluation.registry import WHILE_TRAINING, kind_of
 from stackgan.evaluation.weight_files import find_lpips, official_or_packaged
 from stackgan.gpus import check_gpus, usable_gpus
 from stackgan.run_directory import locate_run, study_directory
@@ -115,6 +115,25 @@ def check_objective(config: Config, objective: str) -> None:
         )
 
 
+def check_images_for(config: Config, objective: str) -> None:
+    """Refuse a sweeper's objective for which the data set has too few validation images; builds its store. Raises UserError.
+
+    Painted birds and emoji have enough, or are refused by themselves.
+    """
+    if config.data.name in ("birds", "emoji"):
+        return
+    from stackgan.evaluation.shortages import not_taken
+    from stackgan.inputs import prepare_store  # imports torch
+
+    kind = kind_of(objective)
+    why = not_taken(prepare_store(config)).get(kind.name) if kind else None
+    if why:
+        raise UserError(
+            f"hydra.launcher.objective={objective} cannot be taken: {why} (data={config.data.name}); add validation images, or "
+            "split the data anew (data.split=image)."
+        )
+
+
 def _needs(config: Config) -> Iterator[Need]:
     yield Need(check_writable, (study_directory(config), "outputs"))
     yield from _input_needs(config)
@@ -132,6 +151,10 @@ def _data_needs(config: Config) -> Iterator[Need]:
     """Only the reader of the data set in use is imported: the answer is to come at once."""
     data = config.data
     root = Path(data.root) if data.root else None
+    if data.encoding is not None:
+        from stackgan.data.text_files import check_encoding
+
+        yield Need(check_encoding, (data.encoding,))
     if data.name == "birds":
         from stackgan.data.birds import check_birds, check_class_split
 
@@ -143,9 +166,17 @@ def _data_needs(config: Config) -> Iterator[Need]:
 
         yield Need(find_packages)
     elif data.name == "folder" and root:
-        from stackgan.data.folder import find_listing
+        from stackgan.data.listings.find import find_lists
 
-        yield Need(find_listing, (root,))
+        yield Need(find_lists, (root, data.listing))
+    elif data.name == "flowers" and root:
+        from stackgan.data.flowers import find_flowers
+
+        yield Need(find_flowers, (root,))
+    elif data.name == "huggingface":
+        from stackgan.data.huggingface import check_datasets
+
+        yield Need(check_datasets)
     elif root:
         from stackgan.data.cub import check_cub
 

@@ -49,6 +49,7 @@ class Status:
     signature: str = ""
     folder: str = ""  # the run folder's name when this was written: a copy of it has another one
     scores: dict[str, float] = field(default_factory=dict)  # the last on validation captions; the final ones when done
+    left_out: dict[str, str] = field(default_factory=dict)  # scores that were due and not taken, as "kid/test": why
     data_fingerprint: str = ""
     train_images: int = 0  # pictures of the training split
     provenance: dict[str, Any] = field(default_factory=dict)  # of the last session: stackgan.provenance

@@ -11,17 +11,22 @@ OPTIMIZER_KEYS: Mapping[str, tuple[str, ...]] = {
     "sgd": ("momentum", "weight_decay", "clip_norm"),
 }
 VIEWS = ("resample", "crop", "flip", "augment")
+SPLIT = ("split", "split_seed")
+FIT = ("fit", "padding", "bad_images")
 DATA_KEYS: Mapping[str, tuple[str, ...]] = {
-    "birds": ("split", "test_classes", "captions", "classes", "images_per_class", "picture_size", "seed", *VIEWS),
-    "cub": ("split", "test_classes", "captions", *VIEWS),
-    "emoji": ("split", "picture_size", *VIEWS),
-    "folder": VIEWS,
+    "birds": (*SPLIT, "test_classes", "captions", "classes", "images_per_class", "picture_size", "seed", *VIEWS),
+    "cub": (*SPLIT, "test_classes", "captions", "bad_images", *VIEWS),
+    "emoji": (*SPLIT, "picture_size", "bad_images", *VIEWS),
+    "flowers": (*SPLIT, *FIT, *VIEWS),
+    "folder": (*SPLIT, *FIT, *VIEWS),
+    "huggingface": (*SPLIT, *FIT, *VIEWS),
 }
-DATA_PLACES: Mapping[
-    str, tuple[str, ...]
-] = {  # where it lies; birds are painted into data.cache, emoji come with packages
-    "birds": (),
-    "cub": ("root", "archive", "download"),
-    "emoji": (),
-    "folder": ("root",),
+LISTED = ("folder", "huggingface")  # data sets whose lists may say the split
+DATA_PLACES: Mapping[str, tuple[str, ...]] = {  # where it lies and how its files are read
+    "birds": (),  # painted into data.cache
+    "cub": ("root", "archive", "download", "encoding"),
+    "emoji": (),  # from packages
+    "flowers": ("root", "encoding"),
+    "folder": ("root", "listing", "encoding"),
+    "huggingface": ("dataset", "revision"),
 }

@@ -50,8 +50,12 @@ def test_all_trains_on_every_picture(make_cub):
 def test_broken_bytes_in_captions_become_spaces_and_empty_lines_go(make_cub):
     root = make_cub()
     path = root / "text" / "001.Bird_1" / "Bird_1_0000.txt"
-    path.write_bytes("this\ufffd\ufffdbird  is red \r\n\n   \n".encode() + b"a\xa0blue bird\xff")
+    path.write_bytes("this\ufffd\ufffdbird  is red \r\n\n   \n".encode() + b"a\xa0blue bird")
     assert read_cub(root).records[0].captions == ("this bird is red", "a blue bird")
+    path.write_bytes(b"a bird\na gr\xfcn bird")
+    with pytest.raises(UserError, match=r"Bird_1_0000.txt line 2 is not UTF-8 \(byte 0xFC"):
+        read_cub(root)
+    assert read_cub(root, encoding="cp1252").records[0].captions == ("a bird", "a grün bird")
 
 
 def test_captions_may_lie_beside_the_root_in_text_c10(make_cub):
@@ -67,7 +71,7 @@ def test_without_captions_they_are_written_from_the_pictures_attributes(make_cub
     assert any("blue wings" in c for c in source.records[0].captions)
     assert not any("red" in c for c in source.records[0].captions)
     assert any("red wings" in c for c in source.records[1].captions)
-    assert any("no caption file" in note for note in source.notes)
+    assert any("have no captions of their own" in note for note in source.notes)
     assert [r.captions for r in read_cub(root).records] == [r.captions for r in source.records]
 
 
@@ -103,7 +107,7 @@ def test_no_data_set_says_what_to_give(tmp_path):
 def test_a_missing_photograph_is_named(make_cub):
     root = make_cub()
     (root / "images" / "003.Bird_3" / "Bird_3_0002.jpg").unlink()
-    with pytest.raises(UserError, match=r"lacks 1 of the 20 pictures.*Bird_3_0002"):
+    with pytest.raises(UserError, match=r"lacks 1 of the 20 images.*Bird_3_0002"):
         read_cub(root)
 
 
@@ -171,3 +175,66 @@ def test_boxes_reach_the_table_in_pixels(cub_metadata):
     table = read_cub_table(cub_metadata)
     assert table.boxes[0] == (60.0, 27.0, 325.0, 304.0)
     assert np.asarray(table.boxes).min() >= 0
+
+
+def test_a_part_of_the_class_folders(make_cub):
+    root = make_cub()
+    shutil.rmtree(root / "images" / "003.Bird_3")
+    source = read_cub(root)
+    assert {r.class_id for r in source.records} == {1, 2, 5, 10} and len(source.records) == 16
+    assert any("1 of the 5 classes of images.txt have no folder" in note for note in source.notes)
+    (root / "images" / "002.Bird_2" / "Bird_2_0000.jpg").unlink()
+    with pytest.raises(UserError, match="lacks 1 of the 20 images"):
+        read_cub(root)
+    assert not read_cub(root, bad_images="skip").records[4].path.exists()  # the store leaves it out, and says so
+
+
+def test_endings_and_letters_of_another_case(make_cub):
+    root = make_cub((1, 2))
+    for path in sorted(root.glob("images/*/*.jpg")):
+        path.rename(path.with_name(path.stem.lower() + ".JPG"))
+    source = read_cub(root)
+    assert source.records[0].path.name == "bird_1_0000.JPG" and source.records[0].name.endswith("Bird_1_0000.jpg")
+
+
+@pytest.mark.parametrize("place", ["text_c10", "../cvpr2016_cub/text_c10", "cvpr2016_cub/text", "../text"])
+def test_captions_where_releases_and_mirrors_put_them(make_cub, place):
+    root = make_cub()
+    (root / place).parent.mkdir(exist_ok=True)
+    (root / "text").rename(root / place)
+    assert read_cub(root, captions="text").records[3].captions == ("a bird number 3", "bird 3 again")
+
+
+def test_caption_files_that_match_no_image_are_never_replaced_in_silence(make_cub):
+    root = make_cub(attributes={1: [1]})
+    for path in sorted(root.glob("text/*/*.txt")):
+        path.rename(path.with_stem(path.stem + "_2950"))
+    with pytest.raises(UserError, match=r"holds 20 caption files, and none of them is named like an image"):
+        read_cub(root)
+    source = read_cub(root, captions="attributes")
+    assert len(source.records[0].captions) == 10
+    (root / "text" / "001.Bird_1" / "Bird_1_0000_2950.txt").rename(root / "text" / "001.Bird_1" / "Bird_1_0000.txt")
+    (root / "text" / "001.Bird_1" / "Bird_1_0001.txt").write_text("\ufeff\n")
+    notes = read_cub(root).notes
+    assert any("19 of 20 images have no captions of their own, 1 caption files hold none" in note for note in notes)
+    assert any("19 caption files are named like no image" in note for note in notes)
+
+
+def test_text_files_of_other_encodings(make_cub):
+    root = make_cub((1, 2))
+    text = root / "text" / "001.Bird_1" / "Bird_1_0000.txt"
+    text.write_bytes("새\r\n".encode("utf-16"))
+    (root / "classes.txt").write_bytes("1 001.Bird_1\n2 002.Bird_\u00e9\n".encode("latin-1"))
+    with pytest.raises(UserError, match=r"classes\.txt line 2 is not UTF-8 .*data\.encoding"):
+        read_cub(root)
+    source = read_cub(root, encoding="latin-1")
+    assert source.class_names[2] == "002.Bird_é" and source.records[0].captions == ("새",)
+
+
+def test_divided_anew(make_cub):
+    root = make_cub()
+    by_class = read_cub(root, split="class", split_seed=0).records
+    held = {r.class_id for r in by_class if r.split == "test"}
+    assert len(held) == 1 and not held & {r.class_id for r in by_class if r.split == "train"}
+    by_image = [[r.split for r in read_cub(root, split="image", split_seed=seed).records] for seed in (0, 1)]
+    assert set(by_image[0]) == {"train", "validation", "test"} and by_image[0] != by_image[1]

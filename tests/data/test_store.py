@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from stackgan.data import store as store_module
+from stackgan.data.crop import CROP, Fit
 from stackgan.data.cub import read_cub
 from stackgan.data.records import Record, Source
 from stackgan.data.store import ImageStore, build_store, store_side
@@ -142,11 +143,22 @@ def test_size_and_resampling_make_another_store(make_cub, tmp_path):
     assert len({s.fingerprint for s in stores}) == len({s.directory for s in stores}) == 3
 
 
+def test_the_fit_makes_another_store_and_says_what_is_lost(tmp_path):
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (20, 40, 3), dtype=np.uint8)).save(tmp_path / "a.png")
+    fits = [CROP, Fit("squeeze"), Fit("pad"), Fit("pad", "white")]
+    stores = [build_store(single(tmp_path / "a.png"), tmp_path / "c", 19, fit=fit) for fit in fits]
+    assert len({s.fingerprint for s in stores}) == len({s.images.tobytes() for s in stores}) == 4
+    assert stores[0].fingerprint == build_store(single(tmp_path / "a.png"), tmp_path / "c", 19).fingerprint
+    assert [any("1 of 1 images" in note and "data.fit=pad" in note for note in s.notes) for s in stores] == [
+        True, True, False, False,
+    ]  # fmt: skip
+
+
 def test_all_bad_pictures_are_named_and_nothing_is_left(make_cub, tmp_path):
     root = make_cub()
     for name in "002.Bird_2/Bird_2_0001.jpg", "010.Bird_10/Bird_10_0003.jpg":
         (root / "images" / name).write_bytes((root / "images" / name).read_bytes()[:200])
-    with pytest.raises(UserError, match=r"2 pictures cannot be read: .*Bird_2_0001.*Bird_10_0003"):
+    with pytest.raises(UserError, match=r"2 images cannot be read: .*Bird_2_0001.*Bird_10_0003"):
         build_store(read_cub(root), tmp_path / "cache", 16)
     assert not [p for p in (tmp_path / "cache").rglob("*") if p.is_file() and p.suffix != ".lock"]
 

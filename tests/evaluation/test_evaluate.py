@@ -182,7 +182,8 @@ def test_clip_judges_the_same_pictures_in_the_same_pass(finished, monkeypatch):
     [
         ({"samples": 5}, "samples=5"), ({"splits": 121}, "splits=121"),
         ({"weights": "worst"}, "weights=worst"), ({"metrics": ["is", "iq"]}, "iq"), ({"metrics": []}, "metrics"),
-        ({"devices": 0}, "devices=0"), ({"frames": "on"}, "frames=on"), ({"network": "vgg"}, "vgg"),
+        ({"devices": 0}, "devices=0"), ({"frames": "on"}, "frames=on"), ({"bad_images": "keep"}, "bad_images=keep"),
+        ({"network": "vgg"}, "vgg"),
         ({"clip": "nowhere", "metrics": ["clip_score"]}, "nowhere|transformers"), ({"real_samples": 2}, "real_samples=2"),
     ],
     ids=str,
@@ -253,7 +254,7 @@ def test_a_folder_is_judged_by_a_data_set_and_a_frame_costs_what_cropping_gives_
 
 
 def test_a_folder_that_cannot_be_judged_says_why(settings, real_folder, tmp_path_factory):
-    with pytest.raises(UserError, match="holds no picture"):
+    with pytest.raises(UserError, match="holds no image"):
         score_images(tmp_path_factory.mktemp("empty"), composed(*settings), REQUEST)
     with pytest.raises(UserError, match="is no folder"):
         score_images(real_folder / "nowhere", composed(*settings), REQUEST)

@@ -18,7 +18,8 @@ from stackgan.evaluation.extraction import PictureReader, Workers, extract
 from stackgan.evaluation.feature_store import CHUNK, FeatureStore, content_key
 from stackgan.evaluation.inception_score import inception_score_of
 from stackgan.evaluation.kernel_distance import kernel_distance_of
-from stackgan.evaluation.subjects import find_pictures
+from stackgan.evaluation.picture_files import list_images
+from stackgan.evaluation.subjects import FolderPictures
 from support import slow
 
 
@@ -130,7 +131,11 @@ def write_pictures(folder, count, frame=0, side=32):
 def test_framed_pictures_are_looked_at_with_and_without_their_frame(tmp_path):
     write_pictures(tmp_path, 9, frame=3)
     store = extract(
-        find_pictures(tmp_path), PictureReader(MeanColours(), frames=True), tmp_path / "c", Workers(1, 4), "t"
+        FolderPictures(tmp_path, list_images(tmp_path).files),
+        PictureReader(MeanColours(), frames=True),
+        tmp_path / "c",
+        Workers(1, 4),
+        "t",
     )
     frames = store.read("frames")
     assert frames.any(dim=1).tolist() == [i % 2 == 1 for i in range(9)]
@@ -142,10 +147,22 @@ def test_framed_pictures_are_looked_at_with_and_without_their_frame(tmp_path):
 def test_pictures_of_several_sizes_are_read_in_order_and_a_broken_one_is_named(tmp_path):
     write_pictures(tmp_path, 5)
     Image.new("RGB", (50, 40), (255, 0, 0)).save(tmp_path / "002.png")
-    store = extract(find_pictures(tmp_path), PictureReader(MeanColours()), tmp_path / "c", Workers(1, 4), "t")
+    store = extract(
+        FolderPictures(tmp_path, list_images(tmp_path).files),
+        PictureReader(MeanColours()),
+        tmp_path / "c",
+        Workers(1, 4),
+        "t",
+    )
     features = store.read("features")
     assert features[2, :16].tolist() == [1.0] * 16 and (features[[0, 1, 3, 4], :16] < 0.9).all()
     (tmp_path / "004.png").write_bytes(b"no picture")
     for devices in (1, 2):
         with pytest.raises(UserError, match=r"004\.png"):
-            extract(find_pictures(tmp_path), PictureReader(MeanColours()), tmp_path / "d", Workers(devices), "t")
+            extract(
+                FolderPictures(tmp_path, list_images(tmp_path).files),
+                PictureReader(MeanColours()),
+                tmp_path / "d",
+                Workers(devices),
+                "t",
+            )

@@ -79,7 +79,7 @@ def test_a_data_set_with_few_pictures_of_a_split_is_refused(tmp_path, few):
         if count == 8:
             panel.check()
         else:
-            with pytest.raises(UserError, match=f"7 {few} pictures.*at least 8"):
+            with pytest.raises(UserError, match=f"7 {few} images.*at least 8"):
                 panel.check()
 
 

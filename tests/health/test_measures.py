@@ -1,7 +1,5 @@
 """Each number is low or high where the fault is, and far on the other side of the configured threshold where it is not."""
 
-import math
-
 import pytest
 import torch
 from painted import PaintedGenerator, anything, framed, grain, soft
@@ -111,10 +109,14 @@ def test_a_frame_that_only_the_real_pictures_have_is_the_data_sets_fault():
 
 def test_real_pictures_without_any_difference_say_nothing():
     flat = torch.full((2, 2, 3, 16, 16), 0.5)
-    assert all(
-        math.isnan(value) or name == "white_border"
-        for name, (value, _) in measure_pictures(Pictures(flat, flat[0])).items()
-    )
+    assert set(measure_pictures(Pictures(flat, flat[0]))) == {"white_border"}
+
+
+def test_what_one_real_picture_cannot_tell_is_left_out():
+    pictures = torch.rand(1, 4, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    assert set(measure_pictures(Pictures(pictures, pictures[0, :1]))) == {"black", "white_border"}
+    two = torch.rand(2, 4, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    assert len(measure_pictures(Pictures(two, two[:, 0]))) == 4
 
 
 def picture_with(top, left):

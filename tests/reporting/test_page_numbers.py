@@ -13,6 +13,7 @@ import pytest
 import yaml
 from page_study import VARIANTS, mixed_study, record, write_metrics, write_run, write_study
 
+from stackgan.errors import UserError
 from stackgan.evaluation.record import append_record
 from stackgan.reporting.page import write_report
 from stackgan.reporting.page.collect import RunRecord, Verdict, read_study
@@ -30,6 +31,7 @@ from stackgan.reporting.page.rows import (
     short,
     without_verdict,
 )
+from stackgan.reporting.score_table import write_table
 from support import script
 
 
@@ -155,6 +157,25 @@ def test_scores_of_a_run_that_has_no_record_yet_are_shown_apart(tmp_path):
     (column,) = group.columns
     assert not column.protocol.recorded and column.scores[run.name].value == 3.25
     assert "protocol not recorded" in write_report(tmp_path)[0].read_text()
+
+
+def test_scores_that_could_not_be_taken_say_why(tmp_path):
+    names = {"kid": "no validation images", "is/test": "no test images"}
+    write_run(tmp_path)
+    without = write_run(tmp_path, "lr_x10", grids=False, points=1, budget=100, left_out=names, scores={})
+    (without / "evaluation.json").unlink()
+    write_report(tmp_path)
+    markdown, page = ((tmp_path / name).read_text() for name in ("report.md", "report.html"))
+    (row,) = [row for row in tables(markdown) if row[0] == "lr\\_x10"]
+    assert (row.count("not taken: no validation images"), row.count("not taken: no test images")) == (
+        2,
+        1,
+    )  # 500 and 1,000 pictures
+    assert "no score: no validation images" in markdown
+    for text in (markdown, page):
+        assert "Scores not taken: kid (no validation images); is/test (no test images)." in text
+    with pytest.raises(UserError, match="no validation images"):
+        write_table(without, alone=True)
 
 
 def test_seeds_are_averaged_within_a_setting_only(study):

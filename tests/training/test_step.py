@@ -217,6 +217,15 @@ def test_whitening_is_the_principal_components_with_smaller_deviations(tiny):
     torch.testing.assert_close(found.abs(), expected.abs(), rtol=1e-3, atol=1e-3)  # the sign of a component is free
 
 
+@pytest.mark.parametrize("captions", [1, 3])
+def test_captions_that_are_all_the_same_are_not_whitened_to_infinity(captions):
+    whitener = TextWhitener(9, 2)
+    vectors = torch.randn(1, 9, generator=torch.Generator().manual_seed(0)).expand(captions, 9)
+    whitener.fit(vectors)
+    assert whitener(vectors).abs().max() < 1e-5
+    assert whitener(vectors + 1).abs().max() < 10
+
+
 def test_few_captions_give_few_components(tiny):
     module = build_module(tiny("text.whiten=300"), inputs := prepare_inputs(tiny()), 1000, None)
     captions = sum(int(inputs.table.counts()[row]) for row in inputs.store.indices("train"))

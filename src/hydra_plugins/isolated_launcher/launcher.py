@@ -31,9 +31,9 @@ from hydra_plugins.isolated_launcher.table import show
 from stackgan.config import ON_FAILURE, Config
 from stackgan.data.files import check_writable
 from stackgan.errors import UserError
-from stackgan.evaluation.registry import TEST, find, way
+from stackgan.evaluation.registry import TEST, find, kind_of, way
 from stackgan.gpus import check_named, find_gpus, usable_gpus
-from stackgan.preflight import Need, asks_for_gpus, check_needs, check_objective
+from stackgan.preflight import Need, asks_for_gpus, check_images_for, check_needs, check_objective
 from stackgan.run_directory import BY_VERDICT, lock_run
 
 
@@ -107,6 +107,7 @@ class IsolatedLauncher(Launcher):
         if lack is not None:
             raise lack
         if not self.dry_run:
+            self._check_data(jobs)
             self._run(jobs, self._gpus(jobs))
         return [self._as_return(job) for job in jobs]
 
@@ -123,6 +124,12 @@ class IsolatedLauncher(Launcher):
                 check_objective(config, self.objective)
 
         return check
+
+    def _check_data(self, jobs: Sequence[Job]) -> None:
+        """Whether each data set has images enough for the objective, before the first job trains."""
+        if self.objective is not None:
+            for config in {repr(job.config.data): job.config for job in jobs}.values():
+                check_images_for(config, self.objective)
 
     def _gpus(self, jobs: Sequence[Job]) -> list[str]:
         if all(job.config.trainer.accelerator == "cpu" for job in jobs):
@@ -171,6 +178,9 @@ class IsolatedLauncher(Launcher):
         if job.state != "done":
             return worst
         found = find(scores, self.objective)
+        kind = kind_of(self.objective)
+        if found is None and job.status and kind and kind.name in job.status.left_out:
+            return worst  # it failed in this job alone, whose status says why
         if found is None:
             known = ", ".join(name for name in scores if not name.endswith(TEST)) or "none"
             raise UserError(

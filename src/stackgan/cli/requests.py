@@ -105,6 +105,7 @@ class EvaluateRequest(Request):
     study: str | None = None
     images: str | None = None
     size: int | None = None
+    bad_images: str = "stop"
     samples: int | None = None
     real_samples: int | None = None
     metrics: list[str] = field(default_factory=list)

@@ -12,6 +12,8 @@ PATHS = (
     "stage_one",
     "start_from",
     "data.root",
+    "data.listing",
+    "data.dataset",
     "data.archive",
     "data.cache",
     "outputs",

@@ -1,21 +1,22 @@
 """CUB-200-2011 (Wah et al. 2011) in its official layout, complete or a subset, captioned by Reed et al. 2016."""
 
-import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from stackgan.data.attribute_captions import write_captions
 from stackgan.data.cub_attributes import read_attributes
+from stackgan.data.cub_files import CaptionFiles, caption_folders, find_photographs, read_captions
+from stackgan.data.image_files import BadImages
 from stackgan.data.records import Box, Record, Source, Split
-from stackgan.data.splits import SplitRule, split_by_class, split_by_image
+from stackgan.data.splits import SplitRule, divide_classes, divide_images, split_by_class, split_by_image
+from stackgan.data.text_files import lines_of, read_text
 from stackgan.errors import UserError
 
 CaptionRule = Literal["auto", "text", "attributes"]
-CAPTION_FOLDERS = ("text", "text_c10")
 TABLES = ("images.txt", "image_class_labels.txt", "bounding_boxes.txt", "train_test_split.txt", "classes.txt")
 
 
@@ -27,9 +28,15 @@ class CubTable:
     image_ids: list[int]
     names: list[str]  # "001.Black_footed_Albatross/Black_Footed_Albatross_0046_18.jpg"
     class_ids: list[int]
-    boxes: list[Box]
+    boxes: list[Box | None]
     official_train: list[bool]
     class_names: dict[int, str]  # "001.Black_footed_Albatross"
+
+    def only(self, rows: Sequence[int]) -> "CubTable":
+        """Some of the rows."""
+        columns = ("image_ids", "names", "class_ids", "boxes", "official_train")
+        chosen: dict[str, Any] = {column: [getattr(self, column)[i] for i in rows] for column in columns}
+        return replace(self, **chosen)
 
 
 def read_cub(
@@ -39,25 +46,32 @@ def read_cub(
     captions: CaptionRule = "auto",
     name: str = "cub",
     test_classes: Sequence[int] = (),
+    split_seed: int | None = None,
+    encoding: str | None = None,
+    bad_images: BadImages = "stop",
 ) -> Source:
-    """Read the data set at `root` (the folder with images.txt, or the folder that holds CUB_200_2011/).
+    """Read the data set at `root` (the folder with images.txt, or one that holds it as CUB_200_2011/).
 
     Args:
-        split: "class", StackGAN's 150/50 classes; "image", train_test_split.txt; "all", every picture trains, and
-            validation and test mean the same pictures.
-        captions: "text" takes Reed's captions from text/ or text_c10/ (`<class>/<image>.txt`, one a line; in the root
-            or beside it), "attributes" writes ten a picture from its attributes, "auto" does so where there is no text.
+        split: "class", StackGAN's 150/50 classes; "image", train_test_split.txt; "all", every image trains, and validation and test
+            mean the same images.
+        captions: "text" takes Reed's captions from text/ or text_c10/ (`<class>/<image>.txt`, one a line; in the root, beside it or in
+            cvpr2016_cub/), "attributes" writes ten an image from its attributes, "auto" does so where there is no text.
         name: of the source; painted birds, which have this layout, are "birds".
         test_classes: of split "class", instead of StackGAN's 50.
+        split_seed: divides classes or images anew, 80/10/10, whatever is published.
+        encoding: of text files that are not UTF-8; None: by evidence.
+        bad_images: with "skip" a missing image is left to `build_store`, which leaves it out.
 
     Raises:
-        UserError: a file of the layout, a photograph or the captions are missing, or a line cannot be read.
+        UserError: a file of the layout, an image or the captions are missing, or a line cannot be read.
     """
-    table = read_cub_table(root)
-    paths = _photographs(table)
-    splits, notes = _splits(table, split, test_classes)
+    table = read_cub_table(root, encoding)
+    rows, paths, present_notes = find_photographs(table.root / "images", table.names, bad_images)
+    table = table.only(rows)
+    splits, notes = _splits(table, split, test_classes, split_seed)
     attributes = read_attributes(table.root, table.image_ids, table.class_ids)
-    texts, caption_notes = _captions(table, captions, attributes.values, attributes.names)
+    texts, caption_notes = _captions(table, captions, attributes.values, attributes.names, encoding)
     records = tuple(
         Record(
             name=image,
@@ -70,7 +84,7 @@ def read_cub(
         )
         for i, image in enumerate(table.names)
     )
-    notes = [*notes, *attributes.notes, *caption_notes]
+    notes = [*present_notes, *notes, *attributes.notes, *caption_notes]
     return Source(
         name, table.root, records, table.class_names, tuple(notes), attributes.names, single_split=split == "all"
     )
@@ -79,19 +93,18 @@ def read_cub(
 def cub_files(root: Path) -> list[Path]:
     """Every file and folder that `read_cub` looks at: what has to be unchanged for its answer to be the same."""
     root = _find_root(Path(root))
-    beside = [root.parent / "attributes.txt", *(root.parent / folder for folder in CAPTION_FOLDERS)]
-    inside = [root / folder for folder in ("images", "attributes", *CAPTION_FOLDERS)]
-    return [*sorted(root.glob("*.txt")), *inside, *beside]
+    inside = [root / folder for folder in ("images", "attributes")]
+    return [*sorted(root.glob("*.txt")), *inside, root.parent / "attributes.txt", *caption_folders(root)]
 
 
-def read_cub_table(root: Path) -> CubTable:
+def read_cub_table(root: Path, encoding: str | None = None) -> CubTable:
     """The data set's text files joined by image id. Boxes are x, y, width, height in pixels.
 
     Raises:
         UserError: a file is missing, a line cannot be read, or an image has no entry in one of the files.
     """
     root = _find_root(Path(root))
-    names, labels, boxes, official, classes = (_read_rows(root / file) for file in TABLES)
+    names, labels, boxes, official, classes = (_read_rows(root / file, encoding) for file in TABLES)
     if not names:
         raise UserError(f"{root / 'images.txt'} is empty: it lists one picture a line, as `1 <class>/<image>.jpg`.")
     for file, rows in ("image_class_labels", labels), ("bounding_boxes", boxes), ("train_test_split", official):
@@ -126,13 +139,14 @@ def check_cub(root: Path) -> None:
 
 
 def _find_root(root: Path) -> Path:
-    for candidate in (root, root / "CUB_200_2011"):
+    """The folder with images.txt: this one, or one at most two levels below, as archives and mirrors nest it."""
+    for candidate in (root, root / "CUB_200_2011", *sorted(root.glob("*")), *sorted(root.glob("*/*"))):
         if (candidate / "images.txt").is_file():
             return candidate
     state = "has no images.txt" if root.is_dir() else "is no folder" if root.exists() else "does not exist"
     raise UserError(
-        f"data.root: {root} {state}. CUB-200-2011 unpacks to CUB_200_2011/; give that folder, or "
-        "data.archive=<CUB_200_2011.tgz>."
+        f"data.root: {root} {state}. CUB-200-2011 unpacks to CUB_200_2011/; give that folder, or data.archive=<CUB_200_2011.tgz>; a folder "
+        "of other images and captions is data=folder."
     )
 
 
@@ -141,18 +155,18 @@ def _check_file(path: Path) -> None:
         raise UserError(f"{path} is missing: it belongs to CUB-200-2011; unpack the archive again.")
 
 
-def _read_rows(path: Path) -> dict[int, str]:
+def _read_rows(path: Path, encoding: str | None) -> dict[int, str]:
     """`<id> <rest>` a line -> {id: rest}."""
     _check_file(path)
     rows = {}
-    for number, line in enumerate(path.read_text().splitlines(), start=1):
+    for number, line in enumerate(lines_of(read_text(path, encoding)), start=1):
         if not line.strip():
             continue
         try:
             key, rest = line.split(maxsplit=1)
             rows[int(key)] = rest.strip()
         except ValueError as error:
-            raise UserError(f"{path} line {number} is not `<id> <value>`: {line!r}; unpack it again.") from error
+            raise UserError(f"{path} line {number} is not `<id> <value>`: {line[:80]!r}; unpack it again.") from error
     return rows
 
 
@@ -161,71 +175,68 @@ def _box(text: str) -> Box:
     return x, y, width, height
 
 
-def _photographs(table: CubTable) -> list[Path]:
-    """The path of each picture. Folders are listed once: 200 listings instead of 11,788 look-ups."""
-    folder = table.root / "images"
-    present = {
-        f"{parent}/{name}"
-        for parent in {name.rpartition("/")[0] for name in table.names}
-        if (folder / parent).is_dir()
-        for name in os.listdir(folder / parent)
-    }
-    missing = [name for name in table.names if name not in present]
-    if missing:
-        raise UserError(
-            f"{folder} lacks {len(missing)} of the {len(table.names)} pictures of images.txt (first: {missing[0]}); "
-            "unpack the archive again."
-        )
-    return [folder / name for name in table.names]
-
-
-def _splits(table: CubTable, rule: SplitRule, test_classes: Sequence[int]) -> tuple[list[Split], list[str]]:
+def _splits(
+    table: CubTable, rule: SplitRule, test_classes: Sequence[int], seed: int | None
+) -> tuple[list[Split], list[str]]:
+    if rule == "all":
+        return ["train"] * len(table.names), ["Every picture trains; validation and test mean the same pictures."]
+    if seed is not None and rule == "class":
+        by_class = divide_classes([str(i) for i in sorted(set(table.class_ids))], seed)
+        return [by_class[str(i)] for i in table.class_ids], []
+    if seed is not None:
+        by_image = divide_images(table.names, seed)
+        return [by_image[name] for name in table.names], []
     if rule == "class":
         return split_by_class(table.names, table.class_ids, test_classes)
-    if rule == "image":
-        return split_by_image(table.names, table.official_train), []
-    return ["train"] * len(table.names), ["Every picture trains; validation and test mean the same pictures."]
+    return split_by_image(table.names, table.official_train), []
 
 
 def _captions(
-    table: CubTable, rule: CaptionRule, attributes: np.ndarray | None, attribute_names: tuple[str, ...]
+    table: CubTable,
+    rule: CaptionRule,
+    attributes: np.ndarray | None,
+    attribute_names: tuple[str, ...],
+    encoding: str | None,
 ) -> tuple[list[tuple[str, ...]], list[str]]:
-    """Captions of each picture, and notes about where they come from."""
-    texts: list[tuple[str, ...]] = [()] * len(table.names) if rule == "attributes" else _read_captions(table)
+    """Captions of each image, and notes about where they come from."""
+    found = (
+        CaptionFiles([()] * len(table.names), [], [])
+        if rule == "attributes"
+        else read_captions(table.root, table.names, encoding)
+    )
+    texts = found.captions
     missing = [i for i, text in enumerate(texts) if not text]
     if not missing:
         return texts, []
     first = table.names[missing[0]]
+    if found.unused and len(missing) == len(texts):
+        raise UserError(
+            f"{found.unused[0].parent.parent} holds {len(found.unused)} caption files, and none of them is named like an image "
+            f"({found.unused[0].name}, but {first}); rename them, or choose data.captions=attributes."
+        )
     if rule == "text":
         raise UserError(
-            f"data.captions=text: {table.root} has no captions for {len(missing)} of {len(texts)} pictures (first: "
-            f"{first}); put Reed's text files at text/<class>/<image>.txt, or use data.captions=auto."
+            f"data.captions=text: {table.root} has no captions for {len(missing)} of {len(texts)} images (first: {first})"
+            f"{_unused(found)}; put Reed's text files at text/<class>/<image>.txt, or use data.captions=auto."
         )
     if attributes is None:
         raise UserError(
-            f"{table.root} has neither captions (text/<class>/<image>.txt) nor attributes for {len(missing)} pictures "
-            f"(first: {first}); put Reed's text files at text/, or CUB's attributes/ folder beside images/."
+            f"{table.root} has neither captions (text/<class>/<image>.txt) nor attributes for {len(missing)} images (first: {first})"
+            f"{_unused(found)}; put Reed's text files at text/, or CUB's attributes/ folder beside images/."
         )
     for i in missing:
         texts[i] = write_captions(table.names[i], attributes[i], attribute_names)
     if rule == "attributes":
         return texts, []
-    return texts, [f"{len(missing)} of {len(texts)} pictures have no caption file: attributes were put into words."]
+    note = f"{len(missing)} of {len(texts)} images have no captions of their own{_unused(found)}: attributes were put into words."
+    return texts, [note]
 
 
-def _read_captions(table: CubTable) -> list[tuple[str, ...]]:
-    places = [base / folder for base in (table.root, table.root.parent) for folder in CAPTION_FOLDERS]
-    places = [place for place in places if place.is_dir()]
-    return [next(filter(None, (_read_caption_file(p, name) for p in places)), ()) for name in table.names]
-
-
-def _read_caption_file(folder: Path, name: str) -> tuple[str, ...]:
-    path = os.path.join(folder, os.path.splitext(name)[0] + ".txt")
-    try:
-        with open(path, "rb") as file:
-            raw = file.read()
-    except FileNotFoundError:
-        return ()
-    # Some of Reed's lines hold no-break spaces in a broken encoding; each run of undecodable bytes stands for a space.
-    lines = raw.decode("utf-8", errors="replace").replace("\ufffd", " ").splitlines()
-    return tuple(filter(None, (" ".join(line.split()) for line in lines)))
+def _unused(found: CaptionFiles) -> str:
+    """What else is known of the caption files of images without captions."""
+    said = ""
+    if found.empty:
+        said += f", {len(found.empty)} caption files hold none (first: {found.empty[0].name})"
+    if found.unused:
+        said += f", {len(found.unused)} caption files are named like no image (first: {found.unused[0].name})"
+    return said

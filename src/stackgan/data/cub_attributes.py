@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from stackgan.data.text_files import lines_of, read_text
 from stackgan.errors import UserError
 
 MINIMUM_CERTAINTY = 3  # 1 not visible, 2 guessing, 3 probably, 4 definitely (attributes/certainties.txt)
@@ -43,7 +44,7 @@ def read_attributes(root: Path, image_ids: Sequence[int], class_ids: Sequence[in
 def _attribute_names(root: Path) -> tuple[str, ...]:
     for path in (root / "attributes" / "attributes.txt", root.parent / "attributes.txt", root / "attributes.txt"):
         if path.is_file():
-            rows = (line.split(maxsplit=1) for line in path.read_text().splitlines() if line.strip())
+            rows = (line.split(maxsplit=1) for line in lines_of(read_text(path)) if line.strip())
             return tuple(row[-1].strip() for row in rows)
     return ()
 

@@ -81,13 +81,16 @@ def find_packages() -> EmojiPackages:
     return EmojiPackages(drawings, names, keywords)
 
 
-def read_emoji(packages: EmojiPackages, cache: Path, *, split: SplitRule = "image", side: int = 304) -> Source:
+def read_emoji(
+    packages: EmojiPackages, cache: Path, *, split: SplitRule = "image", side: int = 304, split_seed: int | None = None
+) -> Source:
     """Every named emoji that has a drawing, rendered once into <cache>/emoji/; the classes are the subgroups.
 
     Args:
         split: "image" divides 80/10/10 by a hash of the emoji's name, so that a test emoji is a new one of a known kind, and
             men, women and persons doing the same thing stay together; "class" divides by a hash of the subgroup, so that whole
             kinds are new; "all" trains on everything.
+        split_seed: another number is another division.
         side: of a rendered picture in pixels. Its background is transparent, which the store makes white.
 
     Raises:
@@ -96,7 +99,9 @@ def read_emoji(packages: EmojiPackages, cache: Path, *, split: SplitRule = "imag
     emoji, silent = read_names(packages)
     folder = render(emoji, cache, side)
     classes = {subgroup: i for i, subgroup in enumerate(sorted({e.subgroup for e in emoji}), start=1)}
-    records = tuple(Record(e.file, folder / e.file, e.captions, split_of(e, split), classes[e.subgroup]) for e in emoji)
+    records = tuple(
+        Record(e.file, folder / e.file, e.captions, split_of(e, split, split_seed), classes[e.subgroup]) for e in emoji
+    )
     notes = ["The drawings are OpenMoji's (openmoji.org), under the licence CC BY-SA 4.0."]
     if silent:
         notes.append(f"{silent} named emoji have no drawing.")
@@ -124,11 +129,11 @@ def read_names(packages: EmojiPackages) -> tuple[list[Emoji], int]:
     return sorted(emoji, key=lambda e: e.code), len(named) - len(emoji)
 
 
-def split_of(emoji: Emoji, rule: SplitRule) -> Split:
+def split_of(emoji: Emoji, rule: SplitRule, seed: int | None = None) -> Split:
     """Train, validation or test: a function of the emoji's name or subgroup alone."""
     if rule == "all":
         return "train"
-    return split_by_hash(emoji.subgroup if rule == "class" else emoji.family)
+    return split_by_hash(emoji.subgroup if rule == "class" else emoji.family, seed)
 
 
 def write_captions(name: str, formal: str, keywords: Sequence[str]) -> tuple[str, ...]:

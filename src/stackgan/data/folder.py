@@ -1,160 +1,192 @@
-"""Any folder of pictures with captions.csv or captions.jsonl, and a validator that names every bad row.
+"""Any folder of images with captions, in whichever of the common forms, and a validator that names every bad row.
 
     captions.csv      file,caption[,class][,split]                        a header, then one caption a row
     captions.jsonl    {"file": "a/b.png", "caption": "a red bird"}        one object a line, same keys
 
-`file` is relative to the folder; a file may have several rows. `split` is train, validation or test.
+`stackgan.data.listings` says what else is read. `file` is relative to the folder; a file may have several rows.
 """
 
-import os
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import cast
 
-from PIL import Image
-
-from stackgan.data.folder_rows import Row, read_csv, read_jsonl
-from stackgan.data.records import SPLITS, Record, Source, Split, hash_fraction
-from stackgan.data.splits import split_by_hash
+from stackgan.data.image_files import MISSING, BadImages, reasons_why_bad
+from stackgan.data.image_index import Found, ImageIndex
+from stackgan.data.listings.find import read_lists
+from stackgan.data.listings.rows import SPLIT_NAMES, Listing, Row
+from stackgan.data.records import SPLITS, Record, Source, Split
+from stackgan.data.splits import SplitRule, divide_classes, divide_images, with_validation
 from stackgan.errors import UserError
-from stackgan.progress import progress_bar
 
 NAMED_AT_MOST = 20
+UNREADABLE = "cannot be read as an image"
+LOST = "\ufffd"  # what a program writes in place of a letter that it could not read
+Bad = tuple[str, str]  # a row's place and why it cannot be used
 
 
-@dataclass(frozen=True)
-class Bad:
-    """A row that cannot be used, and why."""
+def read_folder(
+    root: Path,
+    *,
+    name: str = "folder",
+    listing: str | None = None,
+    encoding: str | None = None,
+    split: SplitRule = "listed",
+    split_seed: int | None = None,
+    bad_images: BadImages = "stop",
+) -> Source:
+    """Read and check the folder.
 
-    line: int  # from 1, as an editor counts
-    reason: str
-
-
-def read_folder(root: Path, *, name: str = "folder") -> Source:
-    """Read and check the folder; pictures without a `split` are divided 80/10/10 by a hash of their name.
+    Args:
+        listing: file of the captions inside the folder; None: the one that is there.
+        encoding: of its text files; None: by evidence.
+        split: "listed" takes what the list says, or the folders train/, test/ and so on that the images lie in, and without either is
+            "image"; "image" divides the images 80/10/10 by a hash of their names and "class" the classes by a hash of theirs; "all"
+            trains on everything, and validation and test mean the same images.
+        split_seed: another number is another division.
+        bad_images: with "skip" the image files are not opened here; `build_store` leaves out those that cannot be read or are missing.
 
     Raises:
-        UserError: one for all bad rows, naming the first 20 by line and how many there are: a missing or unreadable
-            picture, an empty caption, an unknown split, a doubled row, two splits or classes for one picture, bad JSON.
+        UserError: one for all bad rows, naming the first 20 by line and how many there are: a missing or unreadable image, an empty
+            caption, an unknown split, two splits or classes for one image, bad JSON.
     """
     root = Path(root)
-    listing = find_listing(root)
-    rows, bad_lines, unused = read_csv(listing) if listing.suffix == ".csv" else read_jsonl(listing)
-    bad = [Bad(line, reason) for line, reason in bad_lines]
-    bad += _bad_values(rows) + _conflicts(rows) + _bad_files(root, rows)
+    index = ImageIndex(root)
+    found, place = read_lists(root, listing, encoding, index)
+    rows, bad = _located(index, found, bad_images)
+    bad = [*found.bad, *bad, *_bad_values(rows), *_conflicts(rows)]
+    bad += _bad_files(root, rows) if bad_images == "stop" else []
     if bad:
-        _refuse(listing, bad)
+        _refuse(place, bad, found)
     if not rows:
-        raise UserError(f"{listing} lists no picture; give it at least one row with a file and a caption.")
-    splits, notes = _splits(rows)
-    classes = {label: i for i, label in enumerate(sorted({row.label for row in rows if row.label}), start=1)}
-    labels = {row.file: classes[row.label] for row in rows if row.label}
-    captions: dict[str, list[str]] = {}
+        raise UserError(f"{place} lists no image; give it at least one row with a file and a caption.")
+    captions: dict[str, dict[str, None]] = {}
     for row in rows:
-        captions.setdefault(row.file, []).append(row.caption)
+        captions.setdefault(row.file, {})[row.caption] = None
+    labels = {row.file: row.label for row in rows if row.label}
+    classes = {label: i for i, label in enumerate(sorted(set(labels.values())), start=1)}
+    splits, notes = _splits(rows, labels, split, split_seed, place)
     records = tuple(
-        Record(file, root / file, tuple(texts), splits[file], labels.get(file)) for file, texts in captions.items()
+        Record(file, root / file, tuple(texts), splits[file], classes.get(labels.get(file, "")))
+        for file, texts in captions.items()
     )
-    if unused:
-        notes.append(f"Columns of {listing.name} that are not used: {', '.join(sorted(unused))}.")
-    return Source(name, root, records, {i: label for label, i in classes.items()}, tuple(notes))
+    notes = [*found.notes, *notes, *_caption_notes(rows, records)]
+    names = {i: label for label, i in classes.items()}
+    return Source(name, root, records, names, tuple(notes), single_split=split == "all")
 
 
-def find_listing(root: Path) -> Path:
-    """captions.csv or captions.jsonl. Raises UserError where the folder has neither or both."""
-    found = [root / name for name in ("captions.csv", "captions.jsonl") if (root / name).is_file()]
-    if len(found) == 2:
-        raise UserError(f"data.root: {root} holds both captions.csv and captions.jsonl; keep one of them.")
-    if not found:
-        state = "is no folder" if root.exists() else "does not exist"
-        state = "has no captions.csv or captions.jsonl" if root.is_dir() else state
-        raise UserError(f"data.root: {root} {state}; write one row `file,caption` for each picture and caption.")
-    return found[0]
+def _located(index: ImageIndex, listing: Listing, bad_images: BadImages) -> tuple[list[Row], list[Bad]]:
+    """The rows with the names that their files have on disk, and those whose file is not there or not to be used."""
+    rows: list[Row] = []
+    bad: dict[str, Bad] = {}  # a missing file is named at its first row only
+    answers: dict[str, Found] = {}
+    for row in listing.rows:
+        answer = answers.setdefault(row.file, index.find(row.file))
+        if answer.name:
+            rows.append(row.at(answer.name))
+        elif bad_images == "skip" and answer.missing:
+            rows.append(row)
+        else:
+            bad.setdefault(row.file, (row.where, answer.reason))
+    return rows, list(bad.values())
 
 
 def _bad_values(rows: Sequence[Row]) -> list[Bad]:
-    bad: list[Bad] = []
-    seen: dict[tuple[str, str], int] = {}
-    for row in rows:
-        if not row.caption:
-            bad.append(Bad(row.line, "the caption is empty"))
-        if row.split not in ("", *SPLITS):
-            bad.append(Bad(row.line, f"split is {row.split!r}, not train, validation or test"))
-        if (row.file, row.caption) in seen:
-            bad.append(Bad(row.line, f"the same file and caption as line {seen[row.file, row.caption]}"))
-        seen.setdefault((row.file, row.caption), row.line)
-    return bad
+    bad = [(row.where, "the caption is empty") for row in rows if not row.caption]
+    known = "; give train, validation or test"
+    return bad + [(row.where, f"split is {row.split!r}{known}") for row in rows if row.split not in ("", *SPLITS)]
 
 
 def _conflicts(rows: Sequence[Row]) -> list[Bad]:
-    """Rows that give a picture another split or class than its first row does, or no split where others have one."""
+    """Rows that give an image another split or class than its first row does, or no split where others have one."""
     bad = []
     first: dict[tuple[str, str], Row] = {}
     for row in rows:
         for kind, value in ("split", row.split), ("class", row.label):
-            if value and value != getattr(before := first.setdefault((kind, row.file), row), _FIELDS[kind]):
-                bad.append(Bad(row.line, f"{kind} {value!r} differs from line {before.line}'s for {row.file}"))
+            if value and value != _value(before := first.setdefault((kind, row.file), row), kind):
+                bad.append((row.where, f"{kind} {value!r} differs from {before.where}'s for {row.file}"))
     if any(row.split for row in rows):
         told = {file for kind, file in first if kind == "split"}
-        bad += [Bad(row.line, f"{row.file} has no split, though others have") for row in rows if row.file not in told]
+        bad += [(row.where, f"{row.file} has no split, though others have") for row in rows if row.file not in told]
     return bad
 
 
-_FIELDS = {"split": "split", "class": "label"}
+def _value(row: Row, kind: str) -> str:
+    return row.split if kind == "split" else row.label
 
 
 def _bad_files(root: Path, rows: Sequence[Row]) -> list[Bad]:
-    """Each picture is opened and decoded once; a bad one is named at its first row."""
-    lines: dict[str, int] = {}
+    """Each image is opened and decoded once; a bad one is named at its first row."""
+    places: dict[str, str] = {}
     for row in rows:
-        lines.setdefault(row.file, row.line)
-    threads = max(2, os.cpu_count() or 1)
-    with ThreadPoolExecutor(threads) as pool:
-        reasons = pool.map(lambda file: _bad_file(root, file), lines)
-        bar = progress_bar(len(lines), "image", "checking pictures", zip(lines.values(), reasons, strict=True))
-        return [Bad(line, reason) for line, reason in bar if reason]
+        places.setdefault(row.file, row.where)
+    reasons = reasons_why_bad([(root / file, None) for file in places])
+    return [(places[file], _sentence(file, why)) for file, why in zip(places, reasons, strict=True) if why]
 
 
-def _bad_file(root: Path, file: str) -> str | None:
-    if not file:
-        return "the file is empty"
-    parts = PurePosixPath(file)
-    if parts.is_absolute() or ".." in parts.parts:
-        return f"{file} lies outside the folder"
-    if not (root / file).is_file():
-        return f"{file} does not exist"
-    try:
-        with Image.open(root / file) as image:
-            image.draft("RGB", (1, 1))  # a JPEG is read to its end, but hardly anything is computed from it
-            image.load()
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        return f"{file} cannot be read as a picture ({str(error).replace(str(root), '').strip()})"
-    return None
+def _sentence(file: str, reason: str) -> str:
+    return f"{file} does not exist" if reason == MISSING else f"{file} {UNREADABLE} ({reason})"
 
 
-def _refuse(listing: Path, bad: list[Bad]) -> None:
-    bad = sorted(bad, key=lambda b: b.line)
-    named = "; ".join(f"line {b.line}: {b.reason}" for b in bad[:NAMED_AT_MOST])
+def _refuse(place: str, bad: list[Bad], listing: Listing) -> None:
+    order = {where: i for i, where in enumerate([row.where for row in listing.rows])}
+    bad = sorted(bad, key=lambda each: _number(each[0], order))
+    named = "; ".join(f"{where}: {reason}" for where, reason in bad[:NAMED_AT_MOST])
     more = f"; and {len(bad) - NAMED_AT_MOST} more" if len(bad) > NAMED_AT_MOST else ""
-    raise UserError(f"{listing} has {len(bad)} bad rows ({named}{more}); mend or remove them.")
+    rows = "1 bad row" if len(bad) == 1 else f"{len(bad)} bad rows"
+    images = all(reason.endswith(" does not exist") or UNREADABLE in reason for _, reason in bad)
+    skip = ", or leave them out with data.bad_images=skip" if images else ""
+    raise UserError(f"{place} has {rows} ({named}{more}); mend or remove them{skip}.")
 
 
-def _splits(rows: Sequence[Row]) -> tuple[dict[str, Split], list[str]]:
-    told = {row.file: cast(Split, row.split) for row in rows if row.split}
+def _number(where: str, order: Mapping[str, int]) -> tuple[int, str]:
+    digits = where.rpartition(" ")[2]
+    return (int(digits), "") if digits.isdigit() else (order.get(where, len(order)), where)
+
+
+def _splits(
+    rows: Sequence[Row], labels: Mapping[str, str], rule: SplitRule, seed: int | None, place: str
+) -> tuple[dict[str, Split], list[str]]:
+    files = list(dict.fromkeys(row.file for row in rows))
+    if rule == "all":
+        return dict.fromkeys(files, "train"), ["Every image trains; validation and test mean the same images."]
+    if rule == "class":
+        if len(labels) < len(files):
+            lacking = next(file for file in files if file not in labels)
+            raise UserError(
+                f"data.split=class: {place} gives {lacking} no class; use data.split=image, or add a column `class`."
+            )
+        by_class = divide_classes(sorted(set(labels.values())), seed)
+        return {file: by_class[labels[file]] for file in files}, []
+    told = {row.file: cast(Split, row.split) for row in rows if row.split} if rule == "listed" else {}
+    told = told or (_split_folders(files) if rule == "listed" else {})
     if told:
-        if "train" not in told.values():
-            raise UserError("captions.csv or .jsonl: no row has split=train, so there is nothing to train on.")
-        empty = [split for split in SPLITS if split not in told.values()]
-        return told, [f"No picture has split={split}." for split in empty]
-    splits = {row.file: split_by_hash(row.file) for row in rows}
-    order = sorted(splits, key=lambda file: hash_fraction(f"split:{file}"))
-    # A handful of pictures may leave a split without any: the hash's own order then says which move.
-    if "train" not in splits.values():
-        splits[order[0]] = "train"
-    for split in SPLITS[1:]:
-        training = [file for file in order if splits[file] == "train"]
-        if split not in splits.values() and len(training) > 1:
-            splits[training[-1]] = split
-    return splits, ["No split column: pictures are divided 80/10/10 by a hash of their name."]
+        return _told(told, place)
+    note = "No split column: images are divided 80/10/10 by a hash of their name." if rule == "listed" else None
+    return divide_images(files, seed), [note] if note else []
+
+
+def _split_folders(files: Sequence[str]) -> dict[str, Split]:
+    """The splits that the topmost folders are named after, where all images lie in such and one of them is for training."""
+    splits = {file: SPLIT_NAMES.get(file.partition("/")[0].lower(), "") if "/" in file else "" for file in files}
+    named = set(splits.values())
+    return cast("dict[str, Split]", splits) if "" not in named and "train" in named and len(named) > 1 else {}
+
+
+def _told(told: dict[str, Split], place: str) -> tuple[dict[str, Split], list[str]]:
+    if "train" not in told.values():
+        raise UserError(
+            f"{place}: no row has split=train, so there is nothing to train on; or divide anew, data.split=image."
+        )
+    return with_validation(told)
+
+
+def _caption_notes(rows: Sequence[Row], records: Sequence[Record]) -> list[str]:
+    notes = []
+    if repeated := len(rows) - sum(len(record.captions) for record in records):
+        notes.append(f"{repeated} of {len(rows)} rows repeat a caption of their image and count once.")
+    lost = [row for row in rows if LOST in row.caption]
+    if lost:
+        notes.append(
+            f"{len(lost)} captions hold U+FFFD, letters that were lost before they came here (first: {lost[0].where})."
+        )
+    return notes

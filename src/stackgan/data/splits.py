@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from stackgan.data.records import Split, hash_fraction
+from stackgan.data.records import SPLITS, Split, hash_fraction
 from stackgan.errors import UserError
 
-SplitRule = Literal["class", "image", "all"]
+SplitRule = Literal["listed", "class", "image", "all"]  # "listed": of a folder, as its list says
 VALIDATION_SHARE = 0.1
 
 
@@ -68,10 +68,61 @@ def split_by_image(names: Sequence[str], official_train: Sequence[bool]) -> list
     return _hold_out(names, ["train" if t else "test" for t in official_train])
 
 
-def split_by_hash(name: str) -> Split:
-    """80 % train, 10 % validation, 10 % test: a function of the name, so an added picture moves no other one."""
-    fraction = hash_fraction(f"split:{name}")
+def split_by_hash(name: str, seed: int | None = None) -> Split:
+    """80 % train, 10 % validation, 10 % test: a function of the name and the seed, so an added image moves no other one."""
+    fraction = hash_fraction(_key(name, seed))
     return "train" if fraction < 0.8 else "validation" if fraction < 0.9 else "test"
+
+
+def divide_images(names: Sequence[str], seed: int | None = None) -> dict[str, Split]:
+    """`split_by_hash` of each; where a handful leaves a split without any, the hash's own order says which image moves."""
+    splits = {name: split_by_hash(name, seed) for name in names}
+    order = sorted(splits, key=lambda name: hash_fraction(_key(name, seed)))
+    if order and "train" not in splits.values():
+        splits[order[0]] = "train"
+    for split in SPLITS[1:]:
+        training = [name for name in order if splits[name] == "train"]
+        if split not in splits.values() and len(training) > 1:
+            splits[training[-1]] = split
+    return splits
+
+
+def divide_classes(classes: Sequence[str], seed: int | None = None) -> dict[str, Split]:
+    """A tenth of the classes for validation and one for testing, at least one each where there are three, chosen by a hash.
+
+    Raises:
+        UserError: there is one class only.
+    """
+    if len(classes) < 2:
+        raise UserError(
+            "data.split=class: there is one class only, so nothing would be left to train on; use data.split=image."
+        )
+    order = sorted(classes, key=lambda name: hash_fraction(_key(name, seed)))
+    held = max(1, round(len(order) / 10))
+    test = order[:held] if len(order) > 2 else []
+    validation = order[len(test) : len(test) + held]
+    return {name: "test" if name in test else "validation" if name in validation else "train" for name in classes}
+
+
+def with_validation(splits: Mapping[str, Split]) -> tuple[dict[str, Split], list[str]]:
+    """A listed split, with a tenth of its training images (by hash of the name) as validation images where it has none.
+
+    Nothing may be chosen by test images, so a list of training and test images alone would leave no choice of the best generator. A
+    single training image stays one.
+
+    Returns:
+        The split of each name, and a plain sentence where any was changed.
+    """
+    if "validation" in splits.values():
+        return dict(splits), []
+    held = dict(zip(splits, _hold_out(list(splits), list(splits.values())), strict=True))
+    if held == splits:
+        return held, []
+    return held, ["No image has split=validation: a tenth of the training images, by a hash of their name, validates."]
+
+
+def _key(name: str, seed: int | None) -> str:
+    return f"split:{name}" if seed is None else f"split {seed}:{name}"
 
 
 def _hold_out(names: Sequence[str], splits: Sequence[Split]) -> list[Split]:

@@ -6,22 +6,28 @@
 Pixels are kept apart, so that an edited caption or another split decodes nothing again.
 """
 
+import csv
 import hashlib
 import json
 import os
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
+from stackgan.data.crop import CROP, Fit
 from stackgan.data.files import exclusive, replacing, replacing_directory
-from stackgan.data.pixels import write_pixels
+from stackgan.data.image_files import BadImages, first_of, leave_out_bad
+from stackgan.data.pixels import Findings, Resample, write_pixels
 from stackgan.data.records import SPLITS, Source, Split
 from stackgan.errors import UserError
 
-Resample = Literal["bilinear", "bicubic"]
 FORMAT = 1  # of the files; raise it when a reader of old ones would go wrong
+READING = 2  # of images without a box; raise it when their pixels come out otherwise than before
+LEFT_OUT = "left_out.csv"
 
 
 def store_side(image_size: int) -> int:
@@ -92,29 +98,45 @@ class ImageStore:
         return ImageStore, (self.directory,)
 
 
-def build_store(source: Source, cache: Path, size: int, resample: Resample = "bilinear") -> ImageStore:
+def build_store(
+    source: Source,
+    cache: Path,
+    size: int,
+    resample: Resample = "bilinear",
+    fit: Fit = CROP,
+    bad_images: BadImages = "stop",
+) -> ImageStore:
     """The store of a source, from the cache or newly built.
 
     Args:
         size: S, the side in pixels. Batches cut a window of the image size from it; see `store_side`.
         resample: PIL's filter from the cropped original to S x S: "bilinear" as StackGAN-Pytorch, "bicubic" as StackGAN
             (which makes its 76 px pictures from the 304 px ones; here both come from the original).
+        fit: how an image without a box becomes a square.
+        bad_images: "skip" leaves out images that cannot be read, a tenth at most; the store is then that of the others, with a note
+            and a list in left_out.csv beside store.json.
 
     Raises:
-        UserError: pictures that cannot be read (all are named), or one without a caption.
+        UserError: images that cannot be read (with "stop" all are named), or one without a caption.
     """
     _check(source)
+    left_out: list[tuple[str, str]] = []
+    if bad_images == "skip":
+        source, left_out = leave_out_bad(source)
     cache = Path(cache)
-    fingerprint = _short_hash(source.fingerprint(), size, resample)
+    fingerprint = _short_hash(source.fingerprint(), size, resample, *fit.key())
     directory = cache / "stores" / f"{source.name}-{size}px-{fingerprint}"
-    pixels = cache / "pixels" / f"{source.name}-{size}px-{_pixel_key(source, size, resample)}.npy"
+    pixels = cache / "pixels" / f"{source.name}-{size}px-{_pixel_key(source, size, resample, fit)}.npy"
     link = os.path.relpath(pixels, directory)
     with exclusive(pixels):
         if not pixels.is_file():
             with replacing(pixels) as temporary:
-                write_pixels(source.records, temporary, size, resample)
-        if not _describes(directory, link):
+                found = write_pixels(source.records, temporary, size, resample, fit)
+                _findings_file(pixels).write_text(json.dumps(asdict(found), ensure_ascii=False), encoding="utf-8")
+        source = replace(source, notes=_notes(source, pixels, fit, left_out, directory))
+        if not _describes(directory, link, source.notes):
             _write_description(source, directory, link, fingerprint)
+            _write_left_out(directory / LEFT_OUT, left_out)
     return ImageStore.open(directory)
 
 
@@ -129,21 +151,51 @@ def _check(source: Source) -> None:
         raise UserError(f"{source.root}: {len(silent)} pictures have no caption (first: {silent[0]}); give each one.")
 
 
-def _pixel_key(source: Source, size: int, resample: Resample) -> str:
+def _notes(
+    source: Source, pixels: Path, fit: Fit, left_out: Sequence[tuple[str, str]], directory: Path
+) -> tuple[str, ...]:
+    """The source's, what was left out, and what became of the images."""
+    notes = list(source.notes)
+    if left_out:
+        notes.append(
+            f"data.bad_images=skip: {len(left_out)} images cannot be read and are left out ({first_of(left_out)}); {directory / LEFT_OUT} "
+            "lists all."
+        )
+    try:
+        found = Findings(**json.loads(_findings_file(pixels).read_text(encoding="utf-8")))
+    except FileNotFoundError:  # written before there were findings, of images with boxes
+        found = Findings()
+    return (*notes, *found.notes(len(source.records), fit))
+
+
+def _findings_file(pixels: Path) -> Path:
+    return pixels.with_suffix(".json")
+
+
+def _write_left_out(path: Path, left_out: Sequence[tuple[str, str]]) -> None:
+    if not left_out:
+        path.unlink(missing_ok=True)
+        return
+    with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([("file", "reason"), *left_out])
+
+
+def _pixel_key(source: Source, size: int, resample: Resample, fit: Fit) -> str:
     """Changes with every edit of a picture file, because modification times count here."""
-    digest = hashlib.sha256(repr((FORMAT, size, resample)).encode())
+    digest = hashlib.sha256(repr((FORMAT, size, resample, *fit.key())).encode())
     for r in source.records:
         stat = r.path.stat()
-        digest.update(repr((r.name, r.box, stat.st_size, stat.st_mtime_ns)).encode())
+        read = () if r.box else (READING,)
+        digest.update(repr((r.name, r.box, stat.st_size, stat.st_mtime_ns, *read)).encode())
     return digest.hexdigest()[:16]
 
 
-def _describes(directory: Path, link: str) -> bool:
+def _describes(directory: Path, link: str, notes: Sequence[str]) -> bool:
     try:
         meta = json.loads((directory / "store.json").read_text())
     except (OSError, ValueError):
         return False
-    return bool(meta["pixels"] == link and meta["format"] == FORMAT)
+    return bool(meta["format"] == FORMAT and meta["pixels"] == link and meta["notes"] == list(notes))
 
 
 def _write_description(source: Source, directory: Path, link: str, fingerprint: str) -> None:

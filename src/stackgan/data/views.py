@@ -39,6 +39,11 @@ def centre_windows(store: ImageStore, rows: np.ndarray, image_size: int) -> Tens
     return torch.from_numpy(windows).permute(0, 3, 1, 2)
 
 
+def watched_split(store: ImageStore) -> Split:
+    """Whose images and captions show how a run goes: validation's, or training's where there are none."""
+    return "validation" if len(store.indices("validation")) else "train"
+
+
 @dataclass(frozen=True)
 class SampleCaption:
     """A caption to draw pictures for: caption `caption` of the store's row `row`."""

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stackgan.data.folder_rows import read_csv, read_jsonl
+from stackgan.data.listings.find import read_list
 from stackgan.data.records import Split
 from stackgan.data.views import sample_captions
 from stackgan.errors import UserError
@@ -16,7 +16,7 @@ from stackgan.inputs import Inputs
 from stackgan.text.encoders import ENCODERS, build_encoder
 
 PAIRS = 20_000  # picture-caption pairs that a text-image scorer is fitted to, about
-LISTINGS = {"captions.csv": read_csv, "captions.jsonl": read_jsonl, "manifest.jsonl": read_jsonl}
+LISTINGS = ("captions.csv", "captions.jsonl", "metadata.csv", "metadata.jsonl", "manifest.jsonl")
 
 
 @dataclass(frozen=True)
@@ -75,10 +75,10 @@ def folder_captions(folder: Path, files: Sequence[str], inputs: Inputs) -> Capti
     listing = next((folder / name for name in LISTINGS if (folder / name).is_file()), None)
     if listing is None:
         return f"{folder} has none of {', '.join(LISTINGS)}"
-    rows, bad, _ = LISTINGS[listing.name](listing)
-    if bad:
-        raise UserError(f"{listing} line {bad[0][0]}: {bad[0][1]}; mend or remove the line.")
-    by_file = {row.file: row.caption for row in reversed(rows)}
+    found = read_list(listing)
+    if found.bad:
+        raise UserError(f"{listing} {found.bad[0][0]}: {found.bad[0][1]}; mend or remove it.")
+    by_file = {row.file: row.caption for row in reversed(found.rows)}
     without = [file for file in files if not by_file.get(file)]
     if without:
         return f"{listing} has no caption for {len(without)} of {len(files)} pictures (first: {without[0]})"

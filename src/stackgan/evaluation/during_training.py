@@ -1,5 +1,6 @@
 """KID and Inception Score while a run goes on, the best generator by the objective, and the scores that the run is quoted by."""
 
+import traceback
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,14 +12,16 @@ from torchmetrics.utilities import dim_zero_cat
 
 from stackgan.data.records import Split
 from stackgan.data.store import ImageStore
+from stackgan.errors import is_full
 from stackgan.evaluation.arithmetic import full_float32
 from stackgan.evaluation.extraction import PictureReader, Workers, extract
 from stackgan.evaluation.feature_networks import FeatureNetwork
 from stackgan.evaluation.inception_score import SeededInceptionScore
 from stackgan.evaluation.record import ProtocolRecord, append_records
-from stackgan.evaluation.registry import by_name, find, way, whole_name
+from stackgan.evaluation.registry import WHILE_TRAINING, by_name, find, way, whole_name
 from stackgan.evaluation.samples import caption_vectors, generated_pixels, share
 from stackgan.evaluation.scores import Said, scores_of_training
+from stackgan.evaluation.shortages import not_taken
 from stackgan.evaluation.subjects import RealPictures
 from stackgan.provenance import Provenance
 from stackgan.text.table import EmbeddingTable
@@ -72,15 +75,19 @@ class TrainingScores(pl.Callback):
     The generator that is best by the objective on validation captions is kept: their classes are neither trained on nor those that
     are reported in the end. The feature network lives here, not in the LightningModule: neither checkpoints nor optimizers see it.
 
+    A score that cannot be taken costs no run: it is left out, with the reason.
+
     Args:
         run: folder of the run, whose evaluation.json gets a record of each score.
         network: whose features are read; None where the plan has no score to take.
         cache: the data set's, which keeps what the network says of real pictures for every later run.
         keep_best: saves the generator as it is now; called by the first rank at each new best.
+        tell: told of images seen and a sentence where scores fail that the data set has images enough for.
 
     Attributes:
         latest: the last scores on validation captions, by their names.
         final: records of the scores that the run is quoted by; None before the end.
+        left_out: scores that were last due and not taken, as `kid/test`: why.
     """
 
     def __init__(
@@ -92,12 +99,14 @@ class TrainingScores(pl.Callback):
         plan: ScorePlan,
         cache: Path,
         keep_best: Callable[[], None] = lambda: None,
+        tell: Callable[[int, str], None] = lambda images, sentence: None,
     ) -> None:
         self.run, self.store, self.table, self.network, self.plan = run, store, table, network, plan
-        self.cache, self.keep_best = cache, keep_best
+        self.cache, self.keep_best, self.tell = cache, keep_best, tell
         self._real: dict[Split, Said] = {}
         self.latest: dict[str, float] = {}
         self.final: list[ProtocolRecord] | None = None
+        self.left_out: dict[str, str] = {}
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: TextToImageGAN, *_: object) -> None:  # type: ignore[override]
         after = module.images_seen
@@ -123,21 +132,49 @@ class TrainingScores(pl.Callback):
 
     def score(self, trainer: pl.Trainer, module: TextToImageGAN, split: Split, count: int) -> list[ProtocolRecord]:
         """Measure, log and record: the Inception Score, and KID where there are real pictures enough."""
-        plan, device, network = self.plan, module.device, self._network
         with module.clock.paused(), full_float32():
-            network.to(device)
-            fake = self._said(trainer, module, split, count)
-            protocol: dict[str, Any] = {
-                "network": network.name, "weights": network.weights, "resize": network.resize, "samples": count, "seed": plan.seed,
-                "captions": split, "generator": "ema", "images": module.images_seen, "image_size": module.sampler().image_size,
-                "data": self.store.fingerprint, "provenance": Provenance.here(device, ranks=trainer.world_size).record(),
-            }  # fmt: skip
-            found = scores_of_training(fake, self._said_of_real(split, module), network.suffix, plan.splits, plan.seed)
-            records = [ProtocolRecord(**asdict(score), **protocol) for score in found]
+            records = self._attempt(trainer, module, split, count)
+            if not records:
+                return []
             log_row(trainer, logged(records, split), module.images_seen)
             if trainer.is_global_zero:
                 append_records(self.run, records)
         return records
+
+    def _attempt(self, trainer: pl.Trainer, module: TextToImageGAN, split: Split, count: int) -> list[ProtocolRecord]:
+        """What can be measured; `left_out` says why the rest cannot. Of several ranks none may go on without the others."""
+        due = [whole_name(kind, split) for kind in WHILE_TRAINING]
+        lacking = {name: why for name, why in not_taken(self.store).items() if name in due}
+        records: list[ProtocolRecord] = []
+        if len(lacking) < len(due):
+            try:
+                records = self._measure(trainer, module, split, count)
+            except Exception as error:
+                if trainer.world_size > 1 or is_full(error):
+                    raise
+                lacking = dict.fromkeys(due, self._failed(error, split, module.images_seen))
+        self.left_out = {name: why for name, why in self.left_out.items() if name not in due} | lacking
+        return records
+
+    def _failed(self, error: Exception, split: Split, images: int) -> str:
+        """Why a score failed, in a few words; told once for each way to fail."""
+        words = f"{type(error).__name__}: {error}".splitlines()[0]
+        if words not in self.left_out.values():
+            traceback.print_exception(error)
+            self.tell(images, f"warning: the scores on {split} captions could not be taken: {words}")
+        return words
+
+    def _measure(self, trainer: pl.Trainer, module: TextToImageGAN, split: Split, count: int) -> list[ProtocolRecord]:
+        plan, device, network = self.plan, module.device, self._network
+        network.to(device)
+        fake = self._said(trainer, module, split, count)
+        protocol: dict[str, Any] = {
+            "network": network.name, "weights": network.weights, "resize": network.resize, "samples": count, "seed": plan.seed,
+            "captions": split, "generator": "ema", "images": module.images_seen, "image_size": module.sampler().image_size,
+            "data": self.store.fingerprint, "provenance": Provenance.here(device, ranks=trainer.world_size).record(),
+        }  # fmt: skip
+        found = scores_of_training(fake, self._said_of_real(split, module), network.suffix, plan.splits, plan.seed)
+        return [ProtocolRecord(**asdict(score), **protocol) for score in found]
 
     @property
     def _network(self) -> FeatureNetwork:
@@ -183,5 +220,7 @@ def logged(records: list[ProtocolRecord], split: Split) -> dict[str, float]:
     row: dict[str, float] = {}
     for record in records:
         key = whole_name(record.metric, split)
-        row |= {key: record.value, f"{key}_std": record.std or 0.0, f"{key}_real": record.real or 0.0}
+        row |= {key: record.value, f"{key}_std": record.std or 0.0}
+        if record.real is not None:
+            row[f"{key}_real"] = record.real
     return row

@@ -18,6 +18,7 @@ from stackgan.evaluation.clip_score import ClipScorer
 from stackgan.evaluation.extraction import PictureReader, Workers, extract
 from stackgan.evaluation.feature_networks import FeatureNetwork, build_feature_network, data_fingerprint
 from stackgan.evaluation.feature_store import FeatureStore
+from stackgan.evaluation.registry import LEAST
 from stackgan.evaluation.request import BY_NETWORK, ScoreRequest
 from stackgan.evaluation.scores import Anchors, Said, Score, clip_score_of, distribution_scores
 from stackgan.evaluation.subjects import RealPictures, Subject
@@ -88,9 +89,10 @@ class Panel:
     def rows(self, split: Split) -> np.ndarray:
         """The rows of the split's pictures, or of as many as are asked for, evenly spread. Raises UserError where there are few."""
         rows = self.inputs.store.indices(split)
-        if len(rows) < 8:
+        if len(rows) < LEAST:
             raise UserError(
-                f"the data set has {len(rows)} {split} pictures, and scores need at least 8; give another data.split."
+                f"the data set has {len(rows)} {split} images, and these scores need at least {LEAST}; train on more data, or on "
+                "another split of it (data.split=image)."
             )
         most = self.request.real_samples or len(rows)
         return rows if most >= len(rows) else rows[np.arange(most) * len(rows) // most]

@@ -47,6 +47,7 @@ KINDS = (
 )
 METRICS = tuple(kind.name for kind in KINDS)
 WHILE_TRAINING = ("kid", "is")  # the scores that a run takes of itself
+LEAST = 8  # generated, test and training images each, of the scores of src/evaluate.py
 
 
 def kind_of(metric: str) -> Kind | None:

@@ -10,12 +10,13 @@ from omegaconf.errors import OmegaConfBaseException
 
 from stackgan.config import one_sentence
 from stackgan.errors import UserError
-from stackgan.evaluation.registry import FEATURES, KINDS, METRICS
+from stackgan.evaluation.registry import FEATURES, KINDS, LEAST, METRICS
 from stackgan.evaluation.weight_files import NETWORKS, TRAINED, official_or_packaged
 
 BY_NETWORK = {kind.name for kind in KINDS if kind.judge == FEATURES}  # read from what the chosen network says
 WEIGHTS, FRAMES = ("ema", "raw", "best"), ("report", "crop", "off")
 SAMPLES = 1000
+CHOICES = {"weights": WEIGHTS, "frames": FRAMES, "network": NETWORKS, "bad_images": ("stop", "skip")}
 
 
 @dataclass(frozen=True)
@@ -36,12 +37,13 @@ class ScoreRequest:
     diversity_noises: int = 8
     real_samples: int | None = None
     size: int | None = None
+    bad_images: str = "stop"
     batch_size: int = 50
     devices: int = 1
     cache: Path | None = None
 
     def __post_init__(self) -> None:
-        for key, allowed in (("weights", WEIGHTS), ("frames", FRAMES), ("network", NETWORKS)):
+        for key, allowed in CHOICES.items():
             if getattr(self, key) not in allowed:
                 raise UserError(f"{key}={getattr(self, key)} is not known; choose one of {', '.join(allowed)}.")
         unknown = [metric for metric in self.metrics if metric not in METRICS]
@@ -53,8 +55,8 @@ class ScoreRequest:
                 raise UserError(f"{key}={getattr(self, key)} must be at least {value}.")
         if self.truncation < 0:
             raise UserError(f"truncation={self.truncation} must not be negative.")
-        if self.real_samples is not None and self.real_samples < 8:
-            raise UserError(f"real_samples={self.real_samples} must be at least 8 (or null for all).")
+        if self.real_samples is not None and self.real_samples < LEAST:
+            raise UserError(f"real_samples={self.real_samples} must be at least {LEAST} (or null for all).")
         if self.size is not None and self.size < 16:
             raise UserError(f"size={self.size} must be at least 16 (or null).")
         if self.samples is not None:
@@ -85,7 +87,7 @@ class ScoreRequest:
 
     def enough(self, pictures: int, what: str = "samples") -> None:
         """Raises UserError where there are too few pictures to score."""
-        least = max(self.splits, 8)
+        least = max(self.splits, LEAST)
         if pictures < least:
             raise UserError(
                 f"{what}={pictures} is too few: splits={self.splits} and the other scores need at least {least} pictures."

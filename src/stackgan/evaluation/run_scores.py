@@ -4,12 +4,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor
 
 from stackgan.config import Config, saved_config, stage_scale
 from stackgan.data.files import exclusive
+from stackgan.data.image_files import BadImages
 from stackgan.errors import UserError
 from stackgan.evaluation import attribute_scores, diversity_scores
 from stackgan.evaluation.captions import Captions, folder_captions, same_caption, split_captions
@@ -18,10 +19,11 @@ from stackgan.evaluation.feature_store import FeatureStore
 from stackgan.evaluation.frame import frame_report
 from stackgan.evaluation.lpips_diversity import Lpips
 from stackgan.evaluation.panel import Heard, Panel
+from stackgan.evaluation.picture_files import ImageList, list_images
 from stackgan.evaluation.record import RECORDS, ProtocolRecord, append_records
 from stackgan.evaluation.request import SAMPLES, ScoreRequest
 from stackgan.evaluation.scores import Score
-from stackgan.evaluation.subjects import GeneratedPictures, Subject, find_pictures
+from stackgan.evaluation.subjects import FolderPictures, GeneratedPictures, Subject
 from stackgan.evaluation.weights import chosen_bundle
 from stackgan.inputs import prepare_inputs
 from stackgan.provenance import Provenance
@@ -76,25 +78,27 @@ def score_run(run: Path, request: ScoreRequest) -> Scored:
         return evaluation.finish()
 
 
-def score_images(folder: Path, config: Config, request: ScoreRequest) -> Scored:
+def score_images(folder: Path, config: Config, request: ScoreRequest, found: ImageList | None = None) -> Scored:
     """Judge a folder of pictures by the test pictures of the configured data set; the records go to evaluation.json there.
 
     Args:
         config: its data, text and scale are used.
         request: its `size` is the side at which real pictures are looked at; None: that of the first picture.
+        found: the folder's images, where they have been listed already.
 
     Raises UserError where the folder holds no picture, one that cannot be read, or too few.
     """
-    pictures = find_pictures(folder, request.samples)
-    request.enough(pictures.count, f"the number of pictures in {folder}")
-    sizes = pictures.sizes()
+    images = found or list_images(folder, request.samples, cast(BadImages, request.bad_images))
+    request.enough(len(images.files), f"the number of pictures in {folder}")
+    pictures, sizes = FolderPictures(folder, images.files), images.sizes
     side = request.size or sizes[0][1]
     stage_scale(config).image_size = side
     inputs = prepare_inputs(config)
     panel = Panel(inputs, request, Path(config.data.cache), side)
     panel.check()
-    found = folder_captions(folder, pictures.files, inputs)
-    captions = None if isinstance(found, str) else found
+    panel.notes += images.notes
+    told = folder_captions(folder, pictures.files, inputs)
+    captions = None if isinstance(told, str) else told
     how = {
         "captions": "none" if captions is None else "own", "generator": "folder", "images": 0,
         "subject": folder.resolve().name,
@@ -107,10 +111,10 @@ def score_images(folder: Path, config: Config, request: ScoreRequest) -> Scored:
         )
     with _evaluating(panel, pictures, captions, how, folder) as evaluation:
         evaluation.judge(pictures.files)
-        if isinstance(found, str):
-            panel.notes.append(f"scores that need captions are left out: {found}.")
+        if isinstance(told, str):
+            panel.notes.append(f"scores that need captions are left out: {told}.")
         elif "lpips_diversity" in request.metrics:
-            groups = same_caption(found.texts, request.diversity_captions, request.diversity_noises)
+            groups = same_caption(told.texts, request.diversity_captions, request.diversity_noises)
             if groups:
                 panel.attempt(lambda: evaluation.diversity(diversity_scores.file_groups(pictures, groups)))
             else:

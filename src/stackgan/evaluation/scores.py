@@ -115,7 +115,7 @@ def scores_of_training(fake: Said, real: Said, suffix: str, splits: int, seed: i
 def _inception(fake: Said, test: Said, suffix: str, splits: int, seed: int, train: Said | None = None) -> Score:
     mean, std = inception_score_of(fake.logits, splits, seed)
     real, real_train = (
-        None if said is None else inception_score_of(said.logits, min(splits, len(said)), seed)[0]
+        None if said is None or len(said) < splits else inception_score_of(said.logits, splits, seed)[0]
         for said in (test, train)
     )
     return Score(f"is{suffix}", mean, len(test), std, splits, real, real_train)

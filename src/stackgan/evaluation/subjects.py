@@ -12,13 +12,11 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
-from stackgan.data.pixels import to_rgb
+from stackgan.data.image_files import naming, read_rgb
 from stackgan.data.store import ImageStore
 from stackgan.data.views import centre_windows
-from stackgan.evaluation.picture_files import list_pictures, naming, picture_sizes
 from stackgan.evaluation.samples import generated_pixels
 from stackgan.networks.text_to_image import TextToImage
 
@@ -114,20 +112,11 @@ class FolderPictures:
             for _, group in groupby((read_picture(self.folder / file) for file in files), key=lambda p: p.shape):
                 yield torch.from_numpy(np.stack(list(group))).permute(0, 3, 1, 2).to(device)
 
-    def sizes(self) -> list[tuple[int, int]]:
-        """(width, height) of each picture in pixels. See `picture_sizes`."""
-        return picture_sizes(self.folder, self.files)
-
-
-def find_pictures(folder: Path, limit: int | None = None) -> FolderPictures:
-    """The pictures of a folder. See `list_pictures`."""
-    return FolderPictures(folder, list_pictures(folder, limit))
-
 
 def read_picture(path: Path) -> np.ndarray:
-    """uint8 [H, W, 3], RGB; transparency over white. Raises UserError that names the file."""
-    with naming(path), Image.open(path) as image:
-        return np.asarray(to_rgb(image), dtype=np.uint8)
+    """uint8 [H, W, 3], RGB, upright; transparency over white. Raises UserError that names the file."""
+    with naming(path):
+        return np.asarray(read_rgb(path)[0])
 
 
 def state_hash(module: torch.nn.Module) -> str:

@@ -7,9 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stackgan.data.records import Split
 from stackgan.data.store import ImageStore
-from stackgan.data.views import real_images, sample_captions
+from stackgan.data.views import real_images, sample_captions, watched_split
 from stackgan.networks.text_to_image import TextToImage
 from stackgan.text.table import EmbeddingTable
 from stackgan.training.noise import picture_noise
@@ -36,14 +35,12 @@ class Probe:
 
     Args:
         store, table: where captions, their embeddings and the real pictures come from.
-        captions: different pictures' captions; fewer where the split has fewer pictures.
+        captions: different validation pictures' captions; fewer where there are fewer. Training pictures' where there are none.
         noises: pictures of each caption.
     """
 
-    def __init__(
-        self, store: ImageStore, table: EmbeddingTable, captions: int, noises: int, split: Split = "validation"
-    ) -> None:
-        self.noises = noises
+    def __init__(self, store: ImageStore, table: EmbeddingTable, captions: int, noises: int) -> None:
+        self.noises, split = noises, watched_split(store)
         chosen = sample_captions(store, split, min(captions, len(store.indices(split))))
         self.text = torch.from_numpy(np.stack([table.row(c.row, c.caption) for c in chosen]))  # [C, T]
         self._source = (store, split, captions * noises)

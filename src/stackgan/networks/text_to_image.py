@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from stackgan.networks.stage_one import StageOneGenerator
 from stackgan.networks.stage_two import StageTwoGenerator
 
+ALIKE = 1e-12  # largest variance of embeddings that are all the same, but for rounding
 POWER = 0.75  # of the components' deviations: 1 leaves them, 0 is whitening
 
 
@@ -40,6 +41,8 @@ class TextWhitener(nn.Module):
         centred = vectors - vectors.mean(0)
         variances, directions = torch.linalg.eigh((centred.T @ centred / len(vectors)).double())  # ascending
         kept = slice(-self.dim, None)
+        if variances[-1] < ALIKE:  # one caption, or equal ones: nothing to whiten by
+            variances = torch.ones_like(variances)
         variances = variances[kept].clamp(min=1e-6 * variances[-1])  # a direction without variance stays without
         scale = variances.pow(POWER).mean().sqrt()  # the outputs' mean square is 1
         self.mean.copy_(vectors.mean(0))

@@ -1,4 +1,7 @@
-"""Sample grids while a run goes on: fixed validation captions, fixed noise, the averaged generator, a real picture on top."""
+"""Sample grids while a run goes on: fixed validation captions, fixed noise, the averaged generator, a real picture on top.
+
+A data set without validation images has captions of training images in their place.
+"""
 
 from pathlib import Path
 
@@ -10,7 +13,7 @@ from torch import Tensor
 
 from stackgan.data.batches import gather_windows
 from stackgan.data.store import ImageStore
-from stackgan.data.views import sample_captions
+from stackgan.data.views import sample_captions, watched_split
 from stackgan.reporting.grid import Column, draw_grid, save_grid
 from stackgan.text.table import EmbeddingTable
 from stackgan.training.callbacks import crossed
@@ -32,7 +35,9 @@ class SampleGrids(pl.Callback):
         self, run: Path, store: ImageStore, table: EmbeddingTable, every: int, captions: int = 8, pictures: int = 5
     ) -> None:
         self.folder, self.store, self.every, self.pictures = run / "samples", store, every, pictures
-        self.chosen = sample_captions(store, "validation", captions)
+        split = watched_split(store)
+        self.whose = "validation classes" if split == "validation" else "training images"
+        self.chosen = sample_captions(store, split, captions)
         vectors = np.stack([table.row(caption.row, caption.caption) for caption in self.chosen])
         self.text = torch.from_numpy(vectors).repeat_interleave(pictures, dim=0)  # [captions * pictures, T]
         self.last: Path | None = None
@@ -56,7 +61,7 @@ class SampleGrids(pl.Callback):
             noise = picture_noise(0, range(len(self.text)), sampler.noise_size)
             fakes = [sampler.pixels(text.to(module.device), part.to(module.device)).cpu()
                      for text, part in zip(self.text.split(8), noise.split(8), strict=True)]  # fmt: skip
-            title = f"{module.images_seen:,} images, captions of validation classes, averaged generator"
+            title = f"{module.images_seen:,} images, captions of {self.whose}, averaged generator"
             page = self._page(torch.cat(fakes), title)
             path = self._path(module)
             save_grid(page, path)

@@ -14,6 +14,7 @@ from stackgan.reporting.page.collect import RunRecord, read_study
 from stackgan.reporting.page.compare import Column, Group, groups
 from stackgan.reporting.page.markdown import board, plain, protocols, shared
 from stackgan.reporting.page.protocol import Protocol
+from stackgan.reporting.page.rows import not_taken
 from stackgan.run_directory import write_atomically
 
 FOUND = ("value", "std", "low", "high", "real", "real_train", "shuffled")
@@ -29,7 +30,9 @@ def write_table(folder: Path, alone: bool = False) -> tuple[str, Path, Path]:
     study = read_study(folder.resolve().parent if alone else folder)
     runs = [run for run in study.runs if run.records and (not alone or run.key == folder.resolve().name)]
     if not runs:
-        raise UserError(f"{folder} holds no readable evaluation.json; run python src/evaluate.py first.")
+        chosen = [run for run in study.runs if not alone or run.key == folder.resolve().name]
+        why = " ".join(dict.fromkeys(filter(None, map(not_taken, chosen))))
+        raise UserError(f"{folder} holds no readable evaluation.json; {why or 'run python src/evaluate.py first.'}")
     compared = [group for group in map(_recorded, groups(runs)) if group.columns]
     text = "\n\n".join([*shared(study), *(part for group in compared for part in _section(group))]) + "\n"
     markdown, comma = folder / "table.md", folder / "table.csv"

@@ -1,6 +1,7 @@
 """What happens beside the steps, at cadences in images: log rows and the progress bar."""
 
 import math
+from collections.abc import Callable
 from typing import Literal
 
 import pytorch_lightning as pl
@@ -65,6 +66,23 @@ def log_row(trainer: pl.Trainer, row: dict[str, float], images: int) -> None:
     """One row to every logger, at `images` on the x-axis."""
     for logger in trainer.loggers:
         logger.log_metrics({**row, "images": images}, step=images)
+
+
+class LastImage(pl.Callback):
+    """Keeps what was trained once the budget is reached, before anything that may fail. To be the first of the callbacks.
+
+    Args:
+        budget: images after which training ends.
+        save: writes the generator.
+    """
+
+    def __init__(self, budget: int, save: Callable[[], object]) -> None:
+        self.budget, self.save = budget, save
+
+    def on_train_batch_end(self, trainer: pl.Trainer, module: TextToImageGAN, *_: object) -> None:  # type: ignore[override]
+        if module.images_seen >= self.budget:
+            with module.clock.paused():
+                self.save()
 
 
 class Progress(pl.Callback):

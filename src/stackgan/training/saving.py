@@ -8,10 +8,11 @@ from typing import Any
 import pytorch_lightning as pl
 import torch.distributed as dist
 
-from stackgan.training.callbacks import crossed
+from stackgan.training.callbacks import Diverged, crossed
 from stackgan.training.checkpoint import (
     FORMAT,
     Checkpoint,
+    RollBack,
     random_state,
     set_random_state,
     write_checkpoint,
@@ -103,6 +104,12 @@ class Checkpoints(pl.Callback):
         """The last batch is saved: what follows is made again by the next command, so a wish to stop need not wait for it."""
         if trainer.world_size == 1:
             self.stop.no_longer_deferred()
+
+    def on_exception(self, trainer: pl.Trainer, module: TextToImageGAN, exception: BaseException) -> None:  # type: ignore[override]
+        """What fails at the last image, in the other callbacks, costs no training; the other ranks would wait for such a save."""
+        trained = module.images_seen >= self.plan.budget > self.saved_images
+        if trained and trainer.world_size == 1 and not isinstance(exception, (Diverged, RollBack)):
+            self.save(trainer, module)
 
     def save(self, trainer: pl.Trainer, module: TextToImageGAN) -> None:
         """Write the present state. Every rank must call it."""

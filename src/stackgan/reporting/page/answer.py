@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from stackgan.evaluation.registry import kind_of, way
 from stackgan.reporting.page.collect import RunRecord
 from stackgan.reporting.page.compare import Column, Group, objective_of, settings
-from stackgan.reporting.page.rows import measured
+from stackgan.reporting.page.rows import measured, why_not
 from stackgan.reporting.page.seed_interval import welch_interval
 from stackgan.reporting.page.trouble import Trouble, healthy, troubles
 
@@ -26,6 +26,7 @@ class Standing:
         values: scores of its runs that are done; empty: it has no place.
         spread: deviation of one run's score.
         score: their mean and deviation, and over how many seeds.
+        without: that there is no score, or not yet, and why.
         against: how it compares with the best; "" for the best itself and where there is no score.
         tied: whether its seeds cannot be told apart from those of the best.
         few: whether there are too few seeds to tell.
@@ -38,6 +39,7 @@ class Standing:
     values: list[float] = field(default_factory=list)
     spread: float | None = None
     score: str = ""
+    without: str = ""
     against: str = ""
     tied: bool = False
     few: bool = False
@@ -90,6 +92,7 @@ def _standing(runs: list[RunRecord], column: Column | None) -> Standing:
     scores = column.scores if column else {}
     done = [run for run in runs if run.state == "done" and run.key in scores]
     found = Standing(runs[0].label, runs, [scores[run.key].value for run in done], troubles=troubles(runs))
+    found.without = "no score yet" if found.to_come else _without(runs, objective_of(runs))
     if not found.troubles:
         found.health = healthy(runs)
     if column and done:
@@ -100,6 +103,11 @@ def _standing(runs: list[RunRecord], column: Column | None) -> Standing:
     else:
         found.shown = max((run for run in runs if run.samples), key=lambda run: run.samples[-1].images, default=None)
     return found
+
+
+def _without(runs: Sequence[RunRecord], objective: str) -> str:
+    why = ", ".join(dict.fromkeys(filter(None, (why_not(run, objective) for run in runs))))
+    return f"no score: {why}" if why else "no score"
 
 
 def _score(standing: Standing, column: Column) -> str:
@@ -201,7 +209,8 @@ def _none(group: Group) -> str:
             if run.config
             for text in [str(run.config.get("evaluation.final_samples"))]
         )
-        why = " (evaluation=off takes none)" if off else ""
+        reasons = dict.fromkeys(filter(None, (why_not(run, objective) for run in group.runs)))
+        why = " (evaluation=off takes none)" if off else f" ({', '.join(reasons)})" if reasons else ""
         return f"No answer: no finished run has a score {objective} on validation captions{why}, by which settings are compared."
     if any(states[state] for state in TO_COME):
         return "No answer yet: no run has come to its end."

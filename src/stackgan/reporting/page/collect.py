@@ -57,6 +57,7 @@ class RunRecord:
     verdicts: list[Verdict] = field(default_factory=list)
     events: list[str] = field(default_factory=list)
     scores: dict[str, float] = field(default_factory=dict)  # as the status quotes them, without protocol
+    left_out: dict[str, str] = field(default_factory=dict)  # scores that were due and not taken, as "kid/test": why
     records: list[ProtocolRecord] = field(default_factory=list)
     config: dict[str, Any] = field(default_factory=dict)  # flat: {"optim.beta1": 0.5}
     overrides: list[str] = field(default_factory=list)  # the run's own
@@ -177,6 +178,7 @@ def _take_status(run: RunRecord, status: dict[str, Any], job: dict[str, Any], al
     run.events = [_event(entry) for entry in sequence(both.get("events"))]
     scores = {key: number(value) for key, value in mapping(both.get("scores")).items()}
     run.scores = {key: value for key, value in scores.items() if value is not None}
+    run.left_out = {key: text(value) for key, value in mapping(both.get("left_out")).items() if text(value)}
     if run.state == "running" and not status:
         run.reason = "starting"
     elif run.state == "running" and not alive:  # the lock is free: its process ended without a word

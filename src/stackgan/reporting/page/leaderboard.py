@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from stackgan.evaluation.registry import way
 from stackgan.reporting.page.collect import RunRecord
 from stackgan.reporting.page.compare import Column, Group
-from stackgan.reporting.page.rows import broke, choices, duration, epochs, measured, short
+from stackgan.reporting.page.rows import broke, choices, duration, epochs, measured, short, why_not
 
 ARROWS = {1: "↑", -1: "↓", 0: ""}
 
@@ -98,7 +98,8 @@ def _score(column: Column, run: RunRecord) -> Cell:
     """Value and spread; with the images it was measured at if those are not the run's last."""
     found = column.scores.get(run.key)
     if found is None:
-        return Cell("")
+        why = why_not(run, column.protocol.metric, column.protocol.captions)
+        return Cell(f"not taken: {why}" if why else "")
     then = (f"at {found.images:,}",) if found.images != run.images else ()
     real = (f"real {short(found.real)}",) if column.real is None and found.real is not None else ()
     return Cell(*measured(found.value, found.std), found.value, column.best == run.key, (*then, *real))

@@ -8,7 +8,7 @@ from stackgan.reporting.page.answer import Standing, answer
 from stackgan.reporting.page.collect import RunRecord, Sample, Study
 from stackgan.reporting.page.compare import Group
 from stackgan.reporting.page.leaderboard import Cell, Heading, leaderboard
-from stackgan.reporting.page.rows import command, judgement, measured, shell, short
+from stackgan.reporting.page.rows import command, judgement, measured, not_taken, shell, short
 from stackgan.reporting.page.words import STATE_MEANINGS
 
 
@@ -37,11 +37,7 @@ def answered(study: Study, group: Group) -> list[str]:
 
 
 def _standing(study: Study, standing: Standing, place: int) -> str:
-    told = "; ".join(
-        part
-        for part in (standing.score or ("no score yet" if standing.to_come else "no score"), standing.against)
-        if part
-    )
+    told = "; ".join(part for part in (standing.score or standing.without, standing.against) if part)
     health = f"{standing.health[:1].upper()}{standing.health[1:]}." if standing.health else ""
     wrong = " ".join(f"{trouble.name} {trouble.sentence}" for trouble in standing.troubles) or health
     samples = standing.shown.samples if standing.shown else []
@@ -99,7 +95,7 @@ def verdicts(runs: Sequence[RunRecord]) -> list[str]:
     """A line for each run that is not simply done."""
     lines = []
     for run in runs:
-        told = " ".join([judgement(run), *run.events, *run.problems]).strip()
+        told = " ".join([judgement(run), *run.events, not_taken(run), *run.problems]).strip()
         if run.state != "done" or told:
             name = " ".join(part for part in (run.label, f"seed {run.seed}" if run.seed else "") if part)
             lines.append(f"- {plain(name)}, {run.state}: {plain(told or STATE_MEANINGS[run.state])}")

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from stackgan.cadence import warm_up_images
 from stackgan.cli.spelling import shown
+from stackgan.evaluation.registry import kind_of, whole_name
+from stackgan.evaluation.words import left_out_in_words
 from stackgan.reporting.page.collect import RunRecord, Verdict
 from stackgan.reporting.page.files import number, text
 from stackgan.reporting.page.words import BROKEN, VERDICT_MEANINGS
@@ -113,6 +115,17 @@ def brief(verdict: Verdict) -> str:
 def reason(run: RunRecord) -> str:
     """Why a run is in its state, as a sentence; "" where nobody said."""
     return _sentence(run.reason)
+
+
+def why_not(run: RunRecord, metric: str, captions: str = "validation") -> str:
+    """Why a run has no such score, in a few words; "" where nobody said."""
+    kind = kind_of(metric)
+    return run.left_out.get(whole_name(kind.name, captions), "") if kind else ""
+
+
+def not_taken(run: RunRecord) -> str:
+    """The scores that were due and not taken, with their reasons, as a sentence; "" where all were."""
+    return f"Scores not taken: {left_out_in_words(run.left_out)}." if run.left_out else ""
 
 
 def ended_by(run: RunRecord) -> str:

@@ -1,0 +1,109 @@
+"""The image files of a folder, found by the names that lists give them."""
+
+import os
+import unicodedata
+from collections import defaultdict
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+SUFFIXES = (
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".jpe",
+    ".jfif",
+    ".webp",
+    ".bmp",
+    ".gif",
+    ".tif",
+    ".tiff",
+    ".ppm",
+    ".pgm",
+    ".pbm",
+    ".tga",
+    ".avif",
+    ".jp2",
+)
+SAME_FORMAT = {".jpeg": ".jpg", ".jpe": ".jpg", ".jfif": ".jpg", ".tiff": ".tif"}
+
+
+class Found(NamedTuple):
+    """What a name in a list stands for."""
+
+    name: str  # of the file, relative to the folder; "" where there is none
+    reason: str = ""  # why there is none
+    missing: bool = False  # it would be allowed, and is not there
+
+
+class ImageIndex:
+    """The images below a folder; hidden files and folders are none of it.
+
+    Args:
+        root: the folder.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Relative to the folder with "/" between parts, sorted."""
+        found, seen = [], set()
+        for folder, below, files in os.walk(self.root, followlinks=True):
+            real = os.path.realpath(folder)
+            below[:] = [
+                name for name in below if not name.startswith(".") and real not in seen
+            ]  # a link may lead back up
+            seen.add(real)
+            inside = PurePosixPath(Path(folder).relative_to(self.root).as_posix())
+            found += [
+                str(inside / f) for f in files if not f.startswith(".") and os.path.splitext(f)[1].lower() in SUFFIXES
+            ]
+        return sorted(found)
+
+    def find(self, name: str) -> Found:
+        """The image that a list calls `name`.
+
+        It is the file of that name in the folder. Else it is the only image whose path ends with the name, whatever the case of its
+        letters, the composition of its accents, a missing ending (or .jpeg for .jpg) and the folders above it.
+        """
+        path = PurePosixPath(name)
+        if not name:
+            return Found("", "the file is empty")
+        if path.is_absolute() or ".." in path.parts:
+            return Found("", f"{name} lies outside the folder")
+        if os.path.isfile(self.root / path):
+            return Found(str(path))
+        wanted = _comparable(str(path))
+        last = wanted.rpartition("/")[2]
+        found = [each for each in self._by_last_part[last] if f"/{_comparable(each)}".endswith(f"/{wanted}")]
+        found = found or [each for each in self._by_stem[last] if f"/{_without_suffix(each)}".endswith(f"/{wanted}")]
+        if len(found) == 1:
+            return Found(found[0])
+        if found:
+            return Found("", f"{name} may be {found[0]} or {found[1]}; write its folder too")
+        return Found("", f"{name} does not exist", missing=True)
+
+    @cached_property
+    def _by_last_part(self) -> dict[str, list[str]]:
+        by_name = defaultdict(list)
+        for name in self.names:
+            by_name[_comparable(name).rpartition("/")[2]].append(name)
+        return by_name
+
+    @cached_property
+    def _by_stem(self) -> dict[str, list[str]]:
+        by_stem = defaultdict(list)
+        for name in self.names:
+            by_stem[_without_suffix(name).rpartition("/")[2]].append(name)
+        return by_stem
+
+
+def _comparable(name: str) -> str:
+    stem, ending = os.path.splitext(unicodedata.normalize("NFC", name).casefold())
+    return stem + SAME_FORMAT.get(ending, ending)
+
+
+def _without_suffix(name: str) -> str:
+    return os.path.splitext(_comparable(name))[0]
