@@ -8,6 +8,7 @@ would not show that, so a word in another script than the encoder's is one it do
 import json
 import unicodedata
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from itertools import islice
@@ -104,7 +105,7 @@ def unread(store: ImageStore, encoder: Reader, directory: Path | None = None) ->
         return Unread(**json.loads(kept.read_text()))
     found = _count(store, encoder)
     if kept is not None:
-        with replacing(kept) as temporary:
+        with suppress(OSError), replacing(kept) as temporary:  # a cache that others own may be read alone
             temporary.write_text(json.dumps(asdict(found)))
     return found
 
