@@ -3,6 +3,7 @@
 import os
 import unicodedata
 from collections import defaultdict
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -87,17 +88,18 @@ class ImageIndex:
 
     @cached_property
     def _by_last_part(self) -> dict[str, list[str]]:
-        by_name = defaultdict(list)
-        for name in self.names:
-            by_name[_comparable(name).rpartition("/")[2]].append(name)
-        return by_name
+        return self._grouped(_comparable)
 
     @cached_property
     def _by_stem(self) -> dict[str, list[str]]:
-        by_stem = defaultdict(list)
+        return self._grouped(_without_suffix)
+
+    def _grouped(self, spelled: Callable[[str], str]) -> dict[str, list[str]]:
+        """The names by their last parts."""
+        groups = defaultdict(list)
         for name in self.names:
-            by_stem[_without_suffix(name).rpartition("/")[2]].append(name)
-        return by_stem
+            groups[spelled(name).rpartition("/")[2]].append(name)
+        return groups
 
 
 def _comparable(name: str) -> str:
