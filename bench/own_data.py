@@ -1,7 +1,7 @@
-"""Drawings as somebody's own folder, to see what few images give.      python bench/own_data.py <folder> [--count 50]
+"""Drawings as somebody's own folder, to see what few images give.      python bench/own_data.py <folder> [--kinds heart geometric]
 
-Writes that many of OpenMoji's drawings of animals, food and plants (data=emoji, which needs .[emoji]) as PNG files up to their edges,
-with captions.csv. docs/own_data.md says what was trained on 50 and on 250 of them.
+Writes that many of OpenMoji's drawings (data=emoji, which needs .[emoji]) as PNG files up to their edges, with captions.csv.
+docs/own_data.md says what was trained on them.
 """
 
 import argparse
@@ -13,13 +13,13 @@ from PIL import Image
 from stackgan.data.emoji import DRAWN_SHARE, find_packages, read_names, render
 from stackgan.data.records import hash_fraction
 
-KINDS = ("animal-", "food-", "plant-", "sky-")
+KINDS = ("animal-", "food-", "plant-", "sky-")  # beginnings of Unicode's subgroups
 SIDE = 304
 
 
-def write_drawings(folder: Path, count: int, cache: Path) -> None:
+def write_drawings(folder: Path, count: int, kinds: tuple[str, ...], cache: Path) -> None:
     """`count` drawings chosen by a hash of their names; a longer folder holds a shorter one's."""
-    emoji = [each for each in read_names(find_packages())[0] if each.subgroup.startswith(KINDS)]
+    emoji = [each for each in read_names(find_packages())[0] if each.subgroup.startswith(kinds)]
     chosen = sorted(emoji, key=lambda each: hash_fraction(f"own data:{each.name}"))[:count]
     rendered = render(emoji, cache, SIDE)
     margin = round(SIDE * (1 - DRAWN_SHARE) / 2)
@@ -39,6 +39,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--count", type=int, default=50)
+    parser.add_argument("--kinds", nargs="+", default=KINDS)
     parser.add_argument("--cache", type=Path, default=Path("cache"))
     arguments = parser.parse_args()
-    write_drawings(arguments.folder, arguments.count, arguments.cache)
+    write_drawings(arguments.folder, arguments.count, tuple(arguments.kinds), arguments.cache)

@@ -69,7 +69,7 @@ def test_a_run_with_a_key_is_at_wandb_with_its_rows_pictures_summary_and_address
     rows = server.rows[number]
     assert images_of(rows, "loss/d") == [8, 16, 24, 32] and images_of(rows, "is_efflite0/test") == [32]
     (grid,) = [row["samples"] for row in rows if row.get("images") == 32 and "samples" in row]
-    assert grid["captions"] == ["32 images, captions of validation classes, averaged generator"]
+    assert grid["captions"] == ["32 images, captions of validation images, averaged generator"]
     assert any(file.startswith("media/images/samples") for file in server.files)
     assert server.summaries[number]["status/state"] == "done" and server.exit_codes[number] == 0
     assert wandb.run is None  # finished

@@ -36,7 +36,7 @@ class SampleGrids(pl.Callback):
     ) -> None:
         self.folder, self.store, self.every, self.pictures = run / "samples", store, every, pictures
         split = watched_split(store)
-        self.whose = "validation classes" if split == "validation" else "training images"
+        self.whose = "validation images" if split == "validation" else "training images"
         self.chosen = sample_captions(store, split, captions)
         vectors = np.stack([table.row(caption.row, caption.caption) for caption in self.chosen])
         self.text = torch.from_numpy(vectors).repeat_interleave(pictures, dim=0)  # [captions * pictures, T]
