@@ -53,7 +53,7 @@ STAGE_SCALE = {
     "lr_factor": POSITIVE,
 }
 RANGES: Mapping[str, Range] = {
-    "data.classes": SIZE, "data.images_per_class": SIZE, "data.picture_size": WIDTH, "data.seed": SEED,
+    "data.classes": SIZE, "data.images_per_class": SIZE, "data.picture_size": WIDTH, "data.seed": SEED, "data.split_seed": or_null(SEED),
     "text.captions_per_image": WIDTH, "text.whiten": or_null(WIDTH),
     "arch.condition_dim": WIDTH, "arch.noise_dim": WIDTH, "arch.joint_kernel": or_null(WIDTH),
     "optim.beta1": FRACTION, "optim.beta2": FRACTION, "optim.alpha": FRACTION, "optim.momentum": FRACTION,

@@ -93,7 +93,12 @@ def test_it_means_what_it_says(typed, settings, monkeypatch):
 @pytest.mark.parametrize("key", PATHS)
 def test_a_tilde_is_the_home_folder(key, monkeypatch):
     monkeypatch.setenv("HOME", "/home/ada")
-    used_by = ["data=cub"] if key in ("data.root", "data.archive") else []
+    used_by = {
+        "data.root": ["data=cub"],
+        "data.archive": ["data=cub"],
+        "data.dataset": ["data=huggingface"],
+        "data.listing": ["data=folder", "data.root=x"],
+    }.get(key, [])
     assert value(config(*used_by, f"{key}=~/birds, and more"), key) == "/home/ada/birds, and more"
 
 
