@@ -125,7 +125,9 @@ class Clone:
     def _sizes(self, script: str, given: str) -> str:
         assert script in SIZES, f"{given}: no sizes for {script}; add them, or mark the command with what it needs"
         large = [f"{key}={value}" for key, value in LARGE.items() if f"{key}=" in given]
-        painted = not re.search(r"\bdata=(?:cub|folder|emoji|flowers|huggingface)\b", given)  # whose number of pictures can be chosen
+        painted = not re.search(
+            r"\bdata=(?:cub|folder|emoji|flowers|huggingface)\b", given
+        )  # whose number of pictures can be chosen
         sizes = [size for size in SIZES[script] if painted or not size.startswith("data.")]
         return "".join(f" {size}" for size in [*sizes, *large])
 

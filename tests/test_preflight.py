@@ -75,7 +75,10 @@ LACKING = {
     "half a data set": (["data=cub", "data.root=half"], ["image_class_labels.txt is missing"]),
     "no captions": (["data=folder", "data.root=empty"], ["empty has no images and no captions.csv"]),
     "no archive": (["data=cub", "data.archive=nowhere.tgz"], ["data.archive: nowhere.tgz does not exist"]),
-    "a page in the archive's place": (["data=cub", "data.archive=file"], ["data.archive: file is no tar or zip archive"]),
+    "a page in the archive's place": (
+        ["data=cub", "data.archive=file"],
+        ["data.archive: file is no tar or zip archive"],
+    ),
     "one class to train and to test on": (["data.classes=1"], ["data.split=class", "nothing is left to train on"]),
     "no such test class": (["data.classes=9", "data.test_classes=[10]"], ["data.test_classes=[10]"]),
     "a folder that birds do not need": (

@@ -79,6 +79,15 @@ def test_a_text_beside_each_image(picture_folder):
         read_folder(root)
 
 
+def test_what_a_list_leaves_out_is_said(picture_folder):
+    root = picture_folder("a.png", "b.png", "c.png")
+    (root / "captions.csv").write_text("file,caption\na.png,a\n")
+    (root / "b.txt").write_text("b")
+    notes = read_folder(root).notes
+    assert "2 images of the folder are in no row and are left out (first: b.png)." in notes
+    assert "Text files beside the images are not read: captions.csv says the captions." in notes
+
+
 def test_each_split_in_a_folder_with_its_own_list(picture_folder):
     root = picture_folder("train/a.png", "val/a.png", "test/b.png")
     for split, image in ("train", "a.png"), ("val", "a.png"), ("test", "b.png"):
@@ -228,7 +237,7 @@ MUTATED = {
 }
 
 
-@settings(derandomize=True, deadline=None, max_examples=60)
+@settings(derandomize=True, deadline=None, max_examples=25)
 @given(data=st.data())
 @pytest.mark.parametrize("name", MUTATED)
 def test_mutated_lists_are_read_or_refused_by_name(tmp_path_factory, name, data):

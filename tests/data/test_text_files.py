@@ -51,7 +51,7 @@ def test_lines_end_where_an_editor_ends_them():
     assert clean("\ufeffa  red\tbird\n\ufeff ") == "a red bird"
 
 
-@settings(derandomize=True, deadline=None, max_examples=300)
+@settings(derandomize=True, deadline=None, max_examples=120)
 @given(st.binary(max_size=40))
 def test_any_bytes_are_text_or_refused(tmp_path_factory, raw):
     path = tmp_path_factory.getbasetemp() / "any.txt"

@@ -6,7 +6,7 @@
 `stackgan.data.listings` says what else is read. `file` is relative to the folder; a file may have several rows.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -69,7 +69,7 @@ def read_folder(
         Record(file, root / file, tuple(texts), splits[file], classes.get(labels.get(file, "")))
         for file, texts in captions.items()
     )
-    notes = [*found.notes, *notes, *_caption_notes(rows, records)]
+    notes = [*found.notes, *notes, *_unlisted(index, captions.keys()), *_caption_notes(rows, records)]
     names = {i: label for label, i in classes.items()}
     return Source(name, root, records, names, tuple(notes), single_split=split == "all")
 
@@ -178,6 +178,14 @@ def _told(told: dict[str, Split], place: str) -> tuple[dict[str, Split], list[st
             f"{place}: no row has split=train, so there is nothing to train on; or divide anew, data.split=image."
         )
     return with_validation(told)
+
+
+def _unlisted(index: ImageIndex, listed: Collection[str]) -> list[str]:
+    """Images of the folder that no row names."""
+    others = [name for name in index.names if name not in listed]
+    return (
+        [f"{len(others)} images of the folder are in no row and are left out (first: {others[0]})."] if others else []
+    )
 
 
 def _caption_notes(rows: Sequence[Row], records: Sequence[Record]) -> list[str]:

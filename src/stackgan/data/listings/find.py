@@ -73,6 +73,9 @@ def read_lists(root: Path, given: str | None, encoding: str | None, index: Image
             f"{path.parent.relative_to(root).as_posix()}/" if split else ""
         )  # a split's own list, as Hugging Face's imagefolder has it
         whole.join(read_list(path, encoding), folder, split, f"{name} " if len(paths) > 1 else "")
+    if has_text_beside(index):
+        names = ", ".join(path.name for path in paths[:2])
+        whole.notes.append(f"Text files beside the images are not read: {names} says the captions.")
     return whole, str(paths[0] if len(paths) == 1 else root)
 
 
