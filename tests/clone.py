@@ -36,6 +36,7 @@ SIZES = {
     "src/demo.py": ["port=0", "count=1"],
     "src/report.py": [],
     "src/table.py": [],
+    "bench/own_data.py": ["--count", "3"],
     "bench/run.py": ["--quick", "--only", "loader"],
     "bench/evaluation.py": ["--samples", "100", "--pictures", "20"],
     "bench/memory.py": ["--batch", "2"],
@@ -193,6 +194,7 @@ FILLINGS: dict[str, Callable[[Clone], str]] = {
     "<folder of runs>": lambda clone: str(Path(clone._run_folder("python src/train.py")).parent),
     "<folder of pictures>": Clone._pictures,
     "<pictures + captions.csv>": Clone._captioned_pictures,
+    "<new folder>": lambda clone: "drawings",
     "<your folder>": Clone._captioned_pictures,
     "<run folder on your images>": lambda clone: clone._run_folder(
         "python src/train.py variant=recipe data=folder data.root=<your folder> data.fit=pad images=24000"
