@@ -14,13 +14,18 @@ from omegaconf import DictConfig
 from stackgan.cli.requests import GENERATE, GenerateRequest, request_of
 from stackgan.cli.run import user_errors
 from stackgan.data.text_files import lines_of, read_text
+from stackgan.errors import UserError
 from stackgan.run_lookup import find_generator
+
+TABLES = (".csv", ".tsv", ".json", ".jsonl")
 
 
 def read_captions(caption: str | None, file: str | None) -> list[str]:
     """The captions given on the command line or in a file."""
     if file is None:
         return [caption or ""]
+    if Path(file).suffix.lower() in TABLES:
+        raise UserError(f"captions={file} is a table; give a text file with one caption a line.")
     return lines_of(read_text(Path(file), key=""))
 
 

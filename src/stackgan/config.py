@@ -505,6 +505,8 @@ def _check_sources(config: Config) -> None:
         raise UserError(
             "data.split_seed changes nothing with data.split=all; take data.split=image or data.split=class."
         )
+    if data.split_seed is not None and data.split == "listed":
+        raise UserError("data.split_seed divides anew; say by what: data.split=image or data.split=class.")
     if data.split_seed is not None and data.test_classes:
         raise UserError("data.test_classes and data.split_seed both choose the test classes; give one of them.")
     if config.data.test_classes and (config.data.split != "class" or config.data.name not in ("birds", "cub")):

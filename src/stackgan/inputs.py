@@ -59,8 +59,8 @@ def prepare_store(config: Config) -> ImageStore:
             listed: dict[str, Any] = {"listing": data.listing, "encoding": data.encoding}
             return prepare_folder(Path(data.root or ""), cache, size, fit=fit, **listed, **shared)
         case "huggingface":
-            root = write_dataset(data.dataset or "", cache, data.revision)
-            return prepare_folder(root, cache, size, fit=fit, name=data.name, **shared)
+            root, notes = write_dataset(data.dataset or "", cache, data.revision)
+            return prepare_folder(root, cache, size, fit=fit, name=data.name, notes=notes, **shared)
         case "flowers":
             return prepare_flowers(Path(data.root or ""), cache, size, fit=fit, encoding=data.encoding, **shared)
         case "emoji":

@@ -216,8 +216,10 @@ def test_caption_files_that_match_no_image_are_never_replaced_in_silence(make_cu
     (root / "text" / "001.Bird_1" / "Bird_1_0000_2950.txt").rename(root / "text" / "001.Bird_1" / "Bird_1_0000.txt")
     (root / "text" / "001.Bird_1" / "Bird_1_0001.txt").write_text("\ufeff\n")
     notes = read_cub(root).notes
-    assert any("19 of 20 images have no captions of their own, 1 caption files hold none" in note for note in notes)
-    assert any("19 caption files are named like no image" in note for note in notes)
+    assert any(
+        "19 of 20 images have no captions of their own, caption files with nothing in them: 1" in note for note in notes
+    )
+    assert any("caption files named like no image: 19" in note for note in notes)
 
 
 def test_text_files_of_other_encodings(make_cub):

@@ -91,6 +91,11 @@ def test_divided_anew(flowers):
             lambda root: (root / "cvpr2016_flowers/testclasses.txt").write_text("rose\n"),
             "line 1 is 'rose', not a class",
         ),
+        (
+            lambda root: savemat(root / "imagelabels.mat", {"labels": [[5] * 8]}),
+            "gives image 1 the class 5, and its captions are",
+        ),
+        (lambda root: Image.new("RGB", (9, 9)).save(root / "image_00001.png"), "have one number; keep one"),
         (lambda root: (root / "jpg").rename(root.parent / "elsewhere"), "holds no jpg/image_<number>.jpg"),
     ],
 )

@@ -34,14 +34,14 @@ def imagefolder(picture_folder) -> Path:
 
 def test_a_data_set_becomes_a_folder_with_its_own_bytes_and_splits(tmp_path, picture_folder):
     source = imagefolder(picture_folder)
-    folder = write_dataset(str(source), tmp_path / "cache")
+    folder, notes = write_dataset(str(source), tmp_path / "cache")
     records = read_folder(folder, name="huggingface").records
     found = {r.captions[0]: (r.split, r.class_id) for r in records}
     assert found == {"a red bird": ("train", 1), "새": ("train", 2), "c": ("test", 2), "d": ("validation", 1)}
     bytes_of = {r.captions[0]: r.path.read_bytes() for r in records}
     assert bytes_of["a red bird"] == (source / "train/a.png").read_bytes()
     assert bytes_of["새"] == (source / "train/b.jpg").read_bytes()
-    assert write_dataset(str(source), tmp_path / "cache") == folder
+    assert notes == [] and write_dataset(str(source), tmp_path / "cache") == (folder, [])
 
 
 def test_columns_of_several_captions_and_named_classes(tmp_path):
@@ -55,17 +55,30 @@ def test_columns_of_several_captions_and_named_classes(tmp_path):
             "label": datasets.ClassLabel(names=["owl", "jay"]),
         }
     )
+    features |= {
+        "split": datasets.Value("string"),
+        "sentids": datasets.List(datasets.Value("int32")),
+        "mask": datasets.Image(),
+    }
+    images = [Image.new("RGB", (4, 4), color) for color in ("red", "blue", "green", "white")]
     rows = {
-        "image": [Image.new("RGB", (4, 4), c) for c in ("red", "blue")],
-        "captions": [["a", "b"], ["c"]],
-        "label": [1, 0],
+        "image": images,
+        "captions": [["a", "b"], ["c"], ["d"], []],
+        "label": [1, 0, -1, 0],
+        "split": ["train", "test", "val", "train"],
+        "sentids": [[1]] * 4,
+        "mask": images,
     }
     parquet = tmp_path / "parquet"
     parquet.mkdir()
     datasets.Dataset.from_dict(rows, features=features).to_parquet(parquet / "train.parquet")
-    source = read_folder(write_dataset(str(parquet), tmp_path / "cache"))
-    assert [r.captions for r in source.records] == [("a", "b"), ("c",)]
-    assert [source.class_names[r.class_id] for r in source.records] == ["jay", "owl"]
+    folder, notes = write_dataset(str(parquet), tmp_path / "cache")
+    source = read_folder(folder, notes=notes)
+    assert [r.captions for r in source.records] == [("a", "b"), ("c",), ("d",)]
+    assert [source.class_names.get(r.class_id) for r in source.records] == ["jay", "owl", None]
+    assert [r.split for r in source.records] == ["train", "test", "validation"]
+    assert f"Columns of {parquet} that are not used: sentids, mask." in source.notes
+    assert f"Rows of {parquet} without an image or a caption are left out: 1 of 4 (first: train 3)." in source.notes
 
 
 @pytest.mark.parametrize(

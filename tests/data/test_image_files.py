@@ -65,7 +65,7 @@ def test_a_damaged_exif_block_ends_nothing_and_its_file_is_named(tmp_path, suffi
     store = build_store(Source("folder", tmp_path, (record,)), tmp_path / "cache", 12)
     assert why_bad(record.path) is None
     assert read_rgb(record.path)[0].size == size
-    assert [note for note in store.notes if f"damaged EXIF block (a.{suffix})" in note]
+    assert [note for note in store.notes if f"damaged EXIF block (1: a.{suffix})" in note]
     assert store.images.std() > 30
 
 
@@ -101,7 +101,7 @@ def test_bad_images_are_left_out_and_listed(thirty, tmp_path):
     store = prepare_folder(thirty, tmp_path / "cache", 16, bad_images="skip")
     assert len(store) == 27 == len(store.images) and not {"03.png", "04.png", "05.png"} & set(store.names)
     (note,) = [note for note in store.notes if "bad_images" in note]
-    assert "3 images cannot be read" in note and "05.png: it does not exist" in note
+    assert "images that cannot be read are left out (3;" in note and "05.png: it does not exist" in note
     assert str(store.directory / "left_out.csv") in note
     rows = list(csv.DictReader((store.directory / "left_out.csv").open()))
     assert [row["file"] for row in rows] == ["03.png", "04.png", "05.png"] and all(row["reason"] for row in rows)

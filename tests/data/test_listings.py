@@ -1,12 +1,15 @@
 """What people have is read: the same 4 images with the same captions, listed in every form."""
 
 import json
+import math
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stackgan.data.folder import read_folder
+from stackgan.data.listings.find import read_list
+from stackgan.data.prepared import prepare_folder
 from stackgan.errors import UserError
 
 CAPTIONS = {"a.png": ("a red bird",), "b.png": ("a blue bird, small", "a bird"), "c.png": ("grün",), "d.png": ("새",)}
@@ -151,7 +154,17 @@ def test_images_are_found_by_the_names_that_lists_give_them(picture_folder, file
             r"line 1 has no column file: its header is `bild;Text`; name the files' column file, file_name",
         ),
         ("a.png,a red bird\n", r"line 1 is `a\.png,a red bird`, a row already; write the header `file,caption`"),
-        ("", "has no column file and no column caption: its header is ``"),
+        ("\n", "captions.csv is empty"),
+        ("file,caption,caption\na/a.png,x,y\n", "line 1 names the column caption twice"),
+        ("file,caption,\na/a.png,red, with wings\n", "line 2: a field under no name of the header"),
+        (
+            'file,caption\na/a.png,"red\nb/a.png,a 5"\n',
+            "line 2: a field in quotes that runs over several lines and holds the name",
+        ),
+        (
+            "file,caption\na/a.png,NaN\n",
+            "line 2: the caption is 'NaN', which programs write for a value that is missing",
+        ),
         (
             "file,caption\na/a.png,x\nb/a.png,x\nelse/a.png,x\na.png,x\n",
             r"line 4: else/a\.png does not exist; line 5: a\.png may be",
@@ -169,6 +182,91 @@ def test_what_is_not_understood_is_shown_as_found(picture_folder, text, words):
     (root / "captions.csv").write_text(text)
     with pytest.raises(UserError, match=words):
         read_folder(root)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("captions.json", '{"a.png": "x", "a.png": "y"}', "the key 'a.png' is there twice"),
+        (
+            "captions.jsonl",
+            '{"file": "a.png", "caption": "x", "caption": "y"}',
+            "line 1: not JSON .*'caption' is there twice",
+        ),
+        ("captions.jsonl", '{"file": 3, "caption": "x"}', "line 1: the file is 3, no text"),
+        ("captions.jsonl", '{"file": "a.png", "caption": 3}', "line 1: the caption is '3', no text"),
+        (
+            "annotations/captions_train.json",
+            '{"images": [{"id": 1, "file_name": "a.png"}, {"id": 1, "file_name": "b.png"}], "annotations": []}',
+            "image 2: its id 1 is that of another image",
+        ),
+        ("Data/mine.csv", "file,caption\n", r"data\.listing=Data/mine\.csv reads that file, for example"),
+    ],
+)
+def test_json_and_lists_elsewhere(picture_folder, name, text, words):
+    root = picture_folder("a.png", "b.png")
+    (root / name).parent.mkdir(exist_ok=True)
+    (root / name).write_text(text)
+    with pytest.raises(UserError, match=words):
+        read_folder(root)
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [("captions_train.json", "train"), ("captions_retrieval_test.json", "test"), ("captions_latest.json", "")],
+)
+def test_a_split_is_a_whole_word_in_the_name_of_cocos_file(tmp_path, name, split):
+    (tmp_path / name).write_text(coco())
+    assert {row.split for row in read_list(tmp_path / name).rows} == {split}
+
+
+def test_values_that_programs_write_otherwise(picture_folder):
+    root = picture_folder("a.png", "b.png", "c.png")
+    rows = [
+        {"file": "a.png", "caption": "['red', \"it's blue\"]", "label": 1.0},
+        {"file": "b.png", "caption": "b", "label": ["1"]},
+    ]
+    lines = [json.dumps(row) for row in [*rows, {"file": "c.png", "caption": "[c]", "label": math.nan}]]
+    (root / "Captions.JSONL").write_text("\n".join(lines))
+    source = read_folder(root)
+    assert [r.captions for r in source.records] == [("red", "it's blue"), ("b",), ("[c]",)]
+    assert [source.class_names.get(r.class_id) for r in source.records] == ["1", "1", None]
+
+
+def test_split_folders_that_are_not_used_say_why(picture_folder):
+    names = ["images/train2017/a.png", "images/val2017/b.png", "images/test/c.png"]
+    root = picture_folder(*names, "extra/d.png")
+    rows = [f"{name},x" for name in names]
+    (root / "captions.csv").write_text("\n".join(["file,caption", *rows]))
+    assert [r.split for r in read_folder(root).records] == ["train", "validation", "test"]
+    (root / "captions.csv").write_text("\n".join(["file,caption", *rows, "extra/d.png,x"]))
+    assert any("are not used, as extra/d.png lies in none" in note for note in read_folder(root).notes)
+
+
+def test_a_class_of_its_own_for_each_image_is_doubted(picture_folder):
+    root = picture_folder("a.png", "b.png", "c.png")
+    (root / "captions.csv").write_text("file,caption,label\na.png,red, with wings\nb.png,b,two\nc.png,c,three\n")
+    assert any("has one of its own ('three' ...)" in note or "('two' ...)" in note for note in read_folder(root).notes)
+
+
+def test_images_that_pillow_lacks_and_texts_without_images_are_said(picture_folder):
+    root = picture_folder("a.png")
+    for name in "a.txt", "b.txt":
+        (root / name).write_text(name)
+    assert any(
+        "without an image of their name are not read: 1 (first: b.txt)" in note for note in read_folder(root).notes
+    )
+    (root / "b.heic").write_bytes(b"\0\0\0\x18ftypheic")
+    with pytest.raises(UserError, match=r"b\.txt: b\.heic cannot be read as an image"):
+        read_folder(root)
+
+
+def test_links_and_folders_that_cannot_be_followed_do_no_harm(picture_folder, tmp_path):
+    root = picture_folder("a.png", "b.png")
+    (root / "captions.csv").write_text(f"file,caption\n{root}/a.png,a\nb.png,b\n")
+    (root / "loop.png").symlink_to("loop.png")
+    (root / "up").symlink_to(root)
+    assert prepare_folder(root, tmp_path / "cache", 16).names == ["a.png", "b.png"]
 
 
 def test_half_a_character_is_named_by_its_line(picture_folder):

@@ -1,6 +1,7 @@
 """CUB-200-2011 (Wah et al. 2011) in its official layout, complete or a subset, captioned by Reed et al. 2016."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +18,26 @@ from stackgan.data.text_files import lines_of, read_text
 from stackgan.errors import UserError
 
 CaptionRule = Literal["auto", "text", "attributes"]
-TABLES = ("images.txt", "image_class_labels.txt", "bounding_boxes.txt", "train_test_split.txt", "classes.txt")
+
+
+def _box(text: str) -> Box:
+    x, y, width, height = (float(value) for value in text.split())
+    if not all(map(math.isfinite, (x, y, width, height))):
+        raise ValueError("a box has finite sides")
+    return x, y, width, height
+
+
+def _flag(text: str) -> bool:
+    return bool(int(text))
+
+
+TABLES: dict[str, Callable[[str], Any]] = {  # of the layout, and what the rest of a line is
+    "images.txt": str,
+    "image_class_labels.txt": int,
+    "bounding_boxes.txt": _box,
+    "train_test_split.txt": _flag,
+    "classes.txt": str,
+}
 
 
 @dataclass(frozen=True)
@@ -104,7 +124,9 @@ def read_cub_table(root: Path, encoding: str | None = None) -> CubTable:
         UserError: a file is missing, a line cannot be read, or an image has no entry in one of the files.
     """
     root = _find_root(Path(root))
-    names, labels, boxes, official, classes = (_read_rows(root / file, encoding) for file in TABLES)
+    names, labels, boxes, official, classes = (
+        _read_rows(root / file, convert, encoding) for file, convert in TABLES.items()
+    )
     if not names:
         raise UserError(f"{root / 'images.txt'} is empty: it lists one picture a line, as `1 <class>/<image>.jpg`.")
     for file, rows in ("image_class_labels", labels), ("bounding_boxes", boxes), ("train_test_split", official):
@@ -115,18 +137,9 @@ def read_cub_table(root: Path, encoding: str | None = None) -> CubTable:
                 f"(first: id {min(missing)}); unpack the archive again."
             )
     ids = list(names)
-    try:
-        return CubTable(
-            root,
-            ids,
-            [names[i] for i in ids],
-            [int(labels[i]) for i in ids],
-            [_box(boxes[i]) for i in ids],
-            [bool(int(official[i])) for i in ids],
-            {i: name for i, name in classes.items()},
-        )
-    except ValueError as error:
-        raise UserError(f"{root}: a row of CUB's files cannot be read ({error}); unpack it again.") from error
+    return CubTable(
+        root, ids, [names[i] for i in ids], [labels[i] for i in ids], [boxes[i] for i in ids], [official[i] for i in ids], classes
+    )  # fmt: skip
 
 
 def check_cub(root: Path) -> None:
@@ -155,8 +168,8 @@ def _check_file(path: Path) -> None:
         raise UserError(f"{path} is missing: it belongs to CUB-200-2011; unpack the archive again.")
 
 
-def _read_rows(path: Path, encoding: str | None) -> dict[int, str]:
-    """`<id> <rest>` a line -> {id: rest}."""
+def _read_rows(path: Path, convert: Callable[[str], Any], encoding: str | None) -> dict[int, Any]:
+    """`<id> <rest>` a line -> {id: what `convert` makes of the rest}."""
     _check_file(path)
     rows = {}
     for number, line in enumerate(lines_of(read_text(path, encoding)), start=1):
@@ -164,15 +177,12 @@ def _read_rows(path: Path, encoding: str | None) -> dict[int, str]:
             continue
         try:
             key, rest = line.split(maxsplit=1)
-            rows[int(key)] = rest.strip()
+            rows[int(key)] = convert(rest.strip())
         except ValueError as error:
-            raise UserError(f"{path} line {number} is not `<id> <value>`: {line[:80]!r}; unpack it again.") from error
+            raise UserError(
+                f"{path} line {number} is {line[:80]!r}, not an id and its {path.stem}; unpack it again."
+            ) from error
     return rows
-
-
-def _box(text: str) -> Box:
-    x, y, width, height = (float(value) for value in text.split())
-    return x, y, width, height
 
 
 def _splits(
@@ -236,7 +246,7 @@ def _unused(found: CaptionFiles) -> str:
     """What else is known of the caption files of images without captions."""
     said = ""
     if found.empty:
-        said += f", {len(found.empty)} caption files hold none (first: {found.empty[0].name})"
+        said += f", caption files with nothing in them: {len(found.empty)} (first: {found.empty[0].name})"
     if found.unused:
-        said += f", {len(found.unused)} caption files are named like no image (first: {found.unused[0].name})"
+        said += f", caption files named like no image: {len(found.unused)} (first: {found.unused[0].name})"
     return said

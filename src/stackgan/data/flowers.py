@@ -74,7 +74,12 @@ def find_flowers(root: Path) -> dict[int, Path]:
         raise UserError(
             f"data.root: {root} {'is no folder' if root.exists() else 'does not exist'}; give the folder with jpg/."
         )
-    found = {int(named[1]): root / name for name in ImageIndex(root).names if (named := IMAGE.search(Path(name).stem))}
+    found: dict[int, Path] = {}
+    for name in ImageIndex(root).names:
+        if (named := IMAGE.search(Path(name).stem)) is None:
+            continue
+        if (before := found.setdefault(int(named[1]), root / name)) != root / name:
+            raise UserError(f"data.root: {root / name} and {before} have one number; keep one of them.")
     if not found:
         raise UserError(
             f"data.root: {root} holds no jpg/image_<number>.jpg; other images and captions are data=folder."
@@ -111,8 +116,16 @@ def _classes(root: Path, images: Mapping[int, Path], texts: Mapping[int, Path]) 
             raise UserError(
                 f"{labels} has {len(values)} labels, and there is an image {beyond[0]}; take both from one release."
             )
-        return {number: values[number - 1] for number in images}
-    classes = {}
+        classes = {number: values[number - 1] for number in images}
+        for number in images:
+            folder = CLASS.fullmatch(texts[number].parent.name) if number in texts else None
+            if folder and int(folder[1]) != classes[number]:
+                raise UserError(
+                    f"{labels} gives image {number} the class {classes[number]}, and its captions are {texts[number]}; take both from "
+                    "one release."
+                )
+        return classes
+    classes = dict[int, int]()
     for number, path in images.items():
         folders = [each.parent.name for each in (texts.get(number), path) if each is not None]
         named = [int(match[1]) for folder in folders if (match := CLASS.fullmatch(folder))]

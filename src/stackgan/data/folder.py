@@ -33,6 +33,7 @@ def read_folder(
     split: SplitRule = "listed",
     split_seed: int | None = None,
     bad_images: BadImages = "stop",
+    notes: Sequence[str] = (),
 ) -> Source:
     """Read and check the folder.
 
@@ -44,6 +45,7 @@ def read_folder(
             trains on everything, and validation and test mean the same images.
         split_seed: another number is another division.
         bad_images: with "skip" the image files are not opened here; `build_store` leaves out those that cannot be read or are missing.
+        notes: sentences about where the folder comes from.
 
     Raises:
         UserError: one for all bad rows, naming the first 20 by line and how many there are: a missing or unreadable image, an empty
@@ -64,14 +66,18 @@ def read_folder(
         captions.setdefault(row.file, {})[row.caption] = None
     labels = {row.file: row.label for row in rows if row.label}
     classes = {label: i for i, label in enumerate(sorted(set(labels.values())), start=1)}
-    splits, notes = _splits(rows, labels, split, split_seed, place)
+    splits, said = _splits(rows, labels, split, split_seed, place)
     records = tuple(
         Record(file, root / file, tuple(texts), splits[file], classes.get(labels.get(file, "")))
         for file, texts in captions.items()
     )
-    notes = [*found.notes, *notes, *_unlisted(index, captions.keys()), *_caption_notes(rows, records)]
+    said = [*notes, *found.notes, *said, *_unlisted(index, captions.keys()), *_caption_notes(rows, records)]
+    if len(classes) == len(labels) > 2:
+        said.append(
+            f"Each of the {len(labels)} images with a class has one of its own ({next(iter(classes))!r} ...): is that column a class?"
+        )
     names = {i: label for label, i in classes.items()}
-    return Source(name, root, records, names, tuple(notes), single_split=split == "all")
+    return Source(name, root, records, names, tuple(said), single_split=split == "all")
 
 
 def _located(index: ImageIndex, listing: Listing, bad_images: BadImages) -> tuple[list[Row], list[Bad]]:
@@ -133,7 +139,8 @@ def _refuse(place: str, bad: list[Bad], listing: Listing) -> None:
     named = "; ".join(f"{where}: {reason}" for where, reason in bad[:NAMED_AT_MOST])
     more = f"; and {len(bad) - NAMED_AT_MOST} more" if len(bad) > NAMED_AT_MOST else ""
     rows = "1 bad row" if len(bad) == 1 else f"{len(bad)} bad rows"
-    images = all(reason.endswith(" does not exist") or UNREADABLE in reason for _, reason in bad)
+    few = 10 * len(bad) <= len({row.file for row in listing.rows})  # what data.bad_images=skip leaves out at most
+    images = few and all(reason.endswith(" does not exist") or UNREADABLE in reason for _, reason in bad)
     skip = ", or leave them out with data.bad_images=skip" if images else ""
     raise UserError(f"{place} has {rows} ({named}{more}); mend or remove them{skip}.")
 
@@ -158,24 +165,41 @@ def _splits(
         by_class = divide_classes(sorted(set(labels.values())), seed)
         return {file: by_class[labels[file]] for file in files}, []
     told = {row.file: cast(Split, row.split) for row in rows if row.split} if rule == "listed" else {}
-    told = told or (_split_folders(files) if rule == "listed" else {})
-    if told:
-        return _told(told, place)
-    note = "No split column: images are divided 80/10/10 by a hash of their name." if rule == "listed" else None
-    return divide_images(files, seed), [note] if note else []
+    folders, note = _split_folders(files) if rule == "listed" and not told else ({}, "")
+    if told or folders:
+        return _told(told or folders, place)
+    divided = divide_images(files, seed)
+    if rule == "image":
+        return divided, []
+    counts = ", ".join(str(list(divided.values()).count(each)) for each in SPLITS)
+    return divided, [f"No split column{note}: images are divided about 80/10/10 by a hash of their name ({counts})."]
 
 
-def _split_folders(files: Sequence[str]) -> dict[str, Split]:
-    """The splits that the topmost folders are named after, where all images lie in such and one of them is for training."""
-    splits = {file: SPLIT_NAMES.get(file.partition("/")[0].lower(), "") if "/" in file else "" for file in files}
-    named = set(splits.values())
-    return cast("dict[str, Split]", splits) if "" not in named and "train" in named and len(named) > 1 else {}
+def _split_folders(files: Sequence[str]) -> tuple[dict[str, Split], str]:
+    """The splits that folders are named after, where all images lie in such and one of them is for training; else what is in the way.
+
+    COCO's folders carry a year, train2017/.
+    """
+    splits = {file: _split_folder(file) for file in files}
+    named = set(splits.values()) - {""}
+    if len(named) < 2:
+        return {}, ""
+    outside = [file for file, split in splits.items() if not split]
+    if outside or "train" not in named:
+        lacking = f"{outside[0]} lies in none" if outside else "none of them is train/"
+        return {}, f", and folders named after splits are not used, as {lacking}"
+    return cast("dict[str, Split]", splits), ""
+
+
+def _split_folder(file: str) -> str:
+    folders = [SPLIT_NAMES.get(part.lower().rstrip("0123456789"), "") for part in file.split("/")[:-1]]
+    return next(filter(None, folders), "")
 
 
 def _told(told: dict[str, Split], place: str) -> tuple[dict[str, Split], list[str]]:
     if "train" not in told.values():
         raise UserError(
-            f"{place}: no row has split=train, so there is nothing to train on; or divide anew, data.split=image."
+            f"{place}: no row has split=train, so there is nothing to train on; mark rows as train, or divide anew with data.split=image."
         )
     return with_validation(told)
 

@@ -136,7 +136,7 @@ def leave_out_bad(source: Source) -> tuple[Source, list[tuple[str, str]]]:
     if emptied:
         raise UserError(
             f"{source.root}: without the images that cannot be read ({first_of(bad)}) no image has split={emptied[0]}; mend them, or give "
-            "the split another image."
+            "the split another image (data.split=image data.split_seed=<n> divides anew)."
         )
     return replace(source, records=kept), bad
 
@@ -195,6 +195,6 @@ def exif_notes(damaged: Iterable[str]) -> list[str]:
     if not names:
         return []
     return [
-        f"{len(names)} images have a damaged EXIF block ({names_of(names)}): they are turned by its rotation mark where that can be read, "
+        f"Images with a damaged EXIF block ({len(names)}: {names_of(names)}) are turned by its rotation mark where that can be read, "
         "else taken as stored."
     ]

@@ -8,24 +8,17 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+UNREAD = (
+    ".heic",
+    ".heif",
+    ".jxl",
+    ".svg",
+    ".exr",
+)  # images that Pillow reads only with plugins, or not at all: to be named
 SUFFIXES = (
-    ".png",
-    ".jpg",
-    ".jpeg",
-    ".jpe",
-    ".jfif",
-    ".webp",
-    ".bmp",
-    ".gif",
-    ".tif",
-    ".tiff",
-    ".ppm",
-    ".pgm",
-    ".pbm",
-    ".tga",
-    ".avif",
-    ".jp2",
-)
+    ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".tga", ".avif", ".jp2",
+    ".ico", ".icns", ".pcx", ".dds", ".sgi", ".im", ".psd", *UNREAD,
+)  # fmt: skip
 SAME_FORMAT = {".jpeg": ".jpg", ".jpe": ".jpg", ".jfif": ".jpg", ".tiff": ".tif"}
 
 
@@ -69,9 +62,11 @@ class ImageIndex:
         It is the file of that name in the folder. Else it is the only image whose path ends with the name, whatever the case of its
         letters, the composition of its accents, a missing ending (or .jpeg for .jpg) and the folders above it.
         """
-        path = PurePosixPath(name)
         if not name:
             return Found("", "the file is empty")
+        path = PurePosixPath(name)
+        if path.is_absolute() and path.is_relative_to(self.root.absolute()):
+            path = path.relative_to(self.root.absolute())
         if path.is_absolute() or ".." in path.parts:
             return Found("", f"{name} lies outside the folder")
         if os.path.isfile(self.root / path):
@@ -83,7 +78,7 @@ class ImageIndex:
         if len(found) == 1:
             return Found(found[0])
         if found:
-            return Found("", f"{name} may be {found[0]} or {found[1]}; write its folder too")
+            return Found("", f"{name} may be {found[0]} or {found[1]}; write its whole name, as one of these is")
         return Found("", f"{name} does not exist", missing=True)
 
     @cached_property

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,10 +63,12 @@ def prepare_folder(
     split: SplitRule = "listed",
     split_seed: int | None = None,
     bad_images: BadImages = "stop",
+    notes: Sequence[str] = (),
 ) -> ImageStore:
     """The store of a folder of images and captions, for training at `image_size` px. See `read_folder` and `build_store`."""
     asked: dict[str, Any] = {
         "name": name, "listing": listing, "encoding": encoding, "split": split, "split_seed": split_seed, "bad_images": bad_images,
+        "notes": tuple(notes),
     }  # fmt: skip
     making = Making(store_side(image_size), resample, fit, bad_images)
     return _prepare(lambda: read_folder(root, **asked), [Path(root)], ("folder", asked), cache, making)
@@ -157,8 +160,12 @@ def _stamps_below(folder: str, above: frozenset[str]) -> Iterator[tuple[str, int
     real = os.path.realpath(folder)
     if real in above:  # a link back to a folder that holds it
         return
-    with os.scandir(folder) as entries:
-        for entry in sorted(entries, key=lambda e: e.name):
+    try:
+        entries = sorted(os.scandir(folder), key=lambda e: e.name)
+    except PermissionError:  # a file system's lost+found: no list names what lies in it
+        return
+    for entry in entries:
+        with suppress(OSError):  # a link to itself
             if entry.is_dir():
                 yield from _stamps_below(entry.path, above | {real})
             elif entry.is_file():

@@ -40,7 +40,9 @@ def split_by_class(
     present = sorted(set(class_ids))
     unknown = sorted(set(test_classes).difference(present))
     if unknown:
-        raise UserError(f"data.test_classes={unknown}: this data set's classes are {present[0]} to {present[-1]}.")
+        raise UserError(
+            f"data.test_classes={unknown}: this data set's classes are {', '.join(map(str, present[:20]))}{', ...' * (len(present) > 20)}."
+        )
     training = [c for c in present if c not in test]
     notes = []
     if not training:

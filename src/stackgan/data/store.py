@@ -158,8 +158,8 @@ def _notes(
     notes = list(source.notes)
     if left_out:
         notes.append(
-            f"data.bad_images=skip: {len(left_out)} images cannot be read and are left out ({first_of(left_out)}); {directory / LEFT_OUT} "
-            "lists all."
+            f"data.bad_images=skip: images that cannot be read are left out ({len(left_out)}; {first_of(left_out)}); "
+            f"{directory / LEFT_OUT} lists all."
         )
     try:
         found = Findings(**json.loads(_findings_file(pixels).read_text(encoding="utf-8")))

@@ -45,6 +45,7 @@ def read_text(path: Path, encoding: str | None = None, key: str = "data.encoding
         text = raw.decode(name, errors="surrogateescape").replace(NO_BREAK_SPACE, " ") if name == "utf-8" else ""
         if not text or half_character(text):
             raise _undecodable(path, raw, error, name, encoding, key) from error
+    text = text.lstrip("\ufeff")  # some programs put a second mark behind the first
     if "\0" in text:
         line = len(lines_of(text[: text.index("\0")]))
         raise UserError(f"{path} line {line} holds a NUL: this is no text file; save it as text in UTF-8.")

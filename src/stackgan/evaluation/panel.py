@@ -91,8 +91,8 @@ class Panel:
         rows = self.inputs.store.indices(split)
         if len(rows) < LEAST:
             raise UserError(
-                f"the data set has {len(rows)} {split} images, and these scores need at least {LEAST}; train on more data, or on "
-                "another split of it (data.split=image)."
+                f"the data set has {len(rows)} {split} images, and these scores need at least {LEAST}; add images to "
+                "that split."
             )
         most = self.request.real_samples or len(rows)
         return rows if most >= len(rows) else rows[np.arange(most) * len(rows) // most]

@@ -18,13 +18,14 @@ from stackgan.data.image_files import (
     reason_of,
     reasons_why_bad,
 )
+from stackgan.data.image_index import UNREAD
 from stackgan.errors import UserError
 
 LEAST_SIDE = 8  # pixels; frames and features have no meaning below
 GRID_CHUNK = "stackgan-grid"  # as stackgan.reporting.grid writes it into its PNGs
 GRID_NAME = re.compile(r"grid(-\d{3,})?\.png")
 MANIFEST = "manifest.jsonl"
-UNREAD = (".heic", ".heif", ".jxl", ".svg", ".exr")  # images that Pillow reads only with plugins, or not at all
+
 NO_FORMATS = ("BUFR", "GRIB", "HDF5", "MPEG", "PDF")  # Pillow knows the names of such files and reads no pixels
 
 

@@ -41,7 +41,7 @@ def _training(store: ImageStore) -> Iterator[str]:
     elif len(classes) == 1 and -1 not in classes:
         yield (
             "all training images are of one class: no caption of another class can be held against an image, so the text is not "
-            "learned (leave the class out, or add images of another one)."
+            "learned (add images of another class)."
         )
     elif len({caption for row in rows for caption in store.captions[row]}) == 1:
         yield "all training images have the same caption, so the text is not learned."
@@ -74,5 +74,5 @@ def _images(store: ImageStore, split: Split) -> str:
 
 def _remedy(store: ImageStore) -> str:
     if store.source not in ("cub", "birds"):
-        return "give some, or split anew: data.split=image"
+        return "give some, or divide all images anew: data.split=image"
     return "name test classes: data.test_classes=[...], or split anew: data.split=image data.split_seed=0"

@@ -6,7 +6,7 @@ from stackgan.data.image_index import ImageIndex
 from stackgan.data.listings.rows import Listing
 from stackgan.data.text_files import clean, lines_of, read_text
 
-SUFFIXES = (".txt", ".caption")
+SUFFIXES = (".txt", ".caption", ".TXT")
 
 
 def has_text_beside(index: ImageIndex) -> bool:
@@ -20,14 +20,19 @@ def read_beside(index: ImageIndex, encoding: str | None = None) -> Listing:
     Raises:
         UserError: a file is no text.
     """
-    listing = Listing()
+    listing, read = Listing(), set[Path]()
     for name in index.names:
         path = _beside(index.root / name)
         if path is None:
             listing.bad.append((name, f"no caption file {Path(name).stem}.txt is beside it"))
             continue
+        read.add(path)
         lines = [line for line in lines_of(read_text(path, encoding)) if clean(line)]
         listing.add(path.relative_to(index.root).as_posix(), name, lines)
+    others = sorted(path for path in index.root.rglob("*.txt") if path not in read and not path.name.startswith("."))
+    if others:
+        first = others[0].relative_to(index.root)
+        listing.notes.append(f"Text files without an image of their name are not read: {len(others)} (first: {first}).")
     return listing
 
 

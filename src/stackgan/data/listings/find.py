@@ -15,6 +15,7 @@ NAMES = (
     "Flickr8k.token.txt", "Flickr8k_text/Flickr8k.token.txt", "results_20130124.token", "dataset.json", "dataset_coco.json",
     "dataset_flickr8k.json", "dataset_flickr30k.json",
 )  # fmt: skip
+LIST_SUFFIXES = (".csv", ".tsv", ".jsonl", ".json")
 SEVERAL = ("annotations/captions_*.json", "captions_*.json", "*/metadata.csv", "*/metadata.jsonl")  # one for each split
 
 
@@ -35,14 +36,21 @@ def find_lists(root: Path, given: str | None = None) -> list[Path]:
         raise UserError(
             f"data.root: {root} {'is no folder' if root.exists() else 'does not exist'}; give a folder of images."
         )
-    found = [root / name for name in NAMES if (root / name).is_file()]
+    known = {name.lower() for name in NAMES}
+    near = [*root.iterdir(), *root.glob("Flickr8k_text/*")]
+    found = sorted(path for path in near if path.relative_to(root).as_posix().lower() in known and path.is_file())
     if len(found) > 1:
         names = ", ".join(path.relative_to(root).as_posix() for path in found)
         raise UserError(f"data.root: {root} holds {names}; keep one of them, or choose it with data.listing=<name>.")
     several = [path for pattern in SEVERAL for path in sorted(root.glob(pattern))]
-    found = found or [path for path in several if path.parent.name.lower() in SPLIT_NAMES or path.suffix == ".json"]
-    if found:
-        return found
+    several = [path for path in several if path.suffix == ".json" or path.parent.name.lower() in SPLIT_NAMES]
+    if found and several:
+        names = ", ".join(path.relative_to(root).as_posix() for path in (*found, *several))
+        raise UserError(
+            f"data.root: {root} holds {names}; keep those that belong together, or choose one with data.listing=<name>."
+        )
+    if found or several:
+        return found or several
     index = ImageIndex(root)
     if not has_text_beside(index):
         has = (
@@ -50,9 +58,16 @@ def find_lists(root: Path, given: str | None = None) -> list[Path]:
             if index.names
             else "has no images and no captions.csv or captions.jsonl"
         )
+        others = [
+            path
+            for pattern in ("*", "*/*")
+            for path in sorted(root.glob(pattern))
+            if path.suffix.lower() in LIST_SUFFIXES
+        ]
+        given = f" data.listing={others[0].relative_to(root)} reads that file, for example;" if others else ""
         raise UserError(
-            f"data.root: {root} {has}; write captions.csv with one row `file,caption` for each image and caption, or a .txt beside each "
-            "image (docs/data.md lists what else is read)."
+            f"data.root: {root} {has};{given} write captions.csv with one row `file,caption` for each image and caption, or a .txt beside "
+            "each image (docs/data.md lists what else is read)."
         )
     return []
 

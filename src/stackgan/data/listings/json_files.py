@@ -25,7 +25,7 @@ def read_jsonl(path: Path, encoding: str | None = None) -> Listing:
         if not text.strip():
             continue
         try:
-            _add_object(listing, f"line {number}", json.loads(text), unused)
+            _add_object(listing, f"line {number}", load(text), unused)
         except INVALID as error:
             listing.bad.append((f"line {number}", f"not JSON ({getattr(error, 'msg', None) or error})"))
     return _with_unused(listing, path, unused)
@@ -38,7 +38,7 @@ def read_json(path: Path, encoding: str | None = None) -> Listing:
         UserError: the file is no JSON, or none of these.
     """
     try:
-        value = json.loads(read_text(path, encoding))
+        value = load(read_text(path, encoding))
     except INVALID as error:
         raise UserError(
             f"{path} is no JSON ({error}); write one object a line into captions.jsonl: {WANTED}."
@@ -61,6 +61,19 @@ def read_json(path: Path, encoding: str | None = None) -> Listing:
     return _with_unused(listing, path, unused)
 
 
+def load(text: str) -> Any:
+    """JSON's value; what is not a number there is missing. Raises ValueError, also where an object has a key twice."""
+    return json.loads(text, object_pairs_hook=_object, parse_constant=lambda _: None)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} is there twice")
+    return made
+
+
 def _add_object(listing: Listing, where: str, value: Any, unused: dict[str, None]) -> None:
     columns = understand(list(value)) if isinstance(value, dict) else None
     if columns is None or columns.lacking:
@@ -73,11 +86,15 @@ def _add_object(listing: Listing, where: str, value: Any, unused: dict[str, None
 
 def _add_coco(listing: Listing, value: Mapping[str, Any], path: Path) -> None:
     """captions_train2017.json: the split is in its name, the images' names are relative to a folder of any name."""
-    named = re.search(r"(train|val|test)", path.stem)
+    named = re.search(r"(?<![a-z])(train|val|test)(?![a-z])", path.stem.lower())
     files: dict[str, object] = {}
-    for image in value["images"]:
+    splits: dict[str, object] = {}
+    for number, image in enumerate(value["images"], start=1):
         if isinstance(image, dict):
-            files[plain(image.get("id"))] = image.get("file_name")
+            key = plain(image.get("id"))
+            if key in files:
+                listing.bad.append((f"image {number}", f"its id {key} is that of another image"))
+            files[key], splits[key] = image.get("file_name"), image.get("split") or (named[1] if named else "")
     captioned = set()
     for number, each in enumerate(value["annotations"], start=1):
         key = plain(each.get("image_id")) if isinstance(each, dict) else ""
@@ -85,7 +102,7 @@ def _add_coco(listing: Listing, value: Mapping[str, Any], path: Path) -> None:
             listing.bad.append((f"annotation {number}", f"no image has its image_id {key!r}"))
             continue
         captioned.add(key)
-        listing.add(f"annotation {number}", files[key], each.get("caption"), split=named[1] if named else "")
+        listing.add(f"annotation {number}", files[key], each.get("caption"), split=splits[key])
     if silent := len(files.keys() - captioned):
         listing.notes.append(f"{silent} of {len(files)} images of {path.name} have no caption and are left out.")
 

@@ -1,7 +1,9 @@
 """What any list says: rows of file, caption, class and split, and which names of columns are understood."""
 
+import ast
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,6 +15,7 @@ ALIASES: Mapping[str, tuple[str, ...]] = {  # of each column, the most certain n
     "class": ("class", "class_name", "label", "category", "species"),
     "split": ("split", "subset", "partition"),
 }  # fmt: skip
+MISSING_VALUES = ("nan", "null", "#n/a", "<na>")  # as pandas, databases and spreadsheets write them
 NUMBERED = re.compile(r"(caption|text|description|sentence)_?\d+")
 SPLIT_NAMES = {
     "train": "train", "training": "train", "restval": "train",
@@ -46,13 +49,20 @@ class Listing:
 
     def add(self, where: str, file: object, captions: object, label: object = "", split: object = "") -> None:
         """A row for each caption; what is no text is bad."""
-        texts = [captions] if isinstance(captions, str) else captions
-        if not isinstance(file, str) or not isinstance(texts, list) or not all(isinstance(t, str) for t in texts):
-            self.bad.append((where, "the file and the caption are not texts"))
+        texts = _written_list(captions) if isinstance(captions, str) else captions
+        if not isinstance(file, str):
+            self.bad.append((where, f"the file is {file!r}, no text"))
+            return
+        if not isinstance(texts, list) or not all(isinstance(t, str) for t in texts):
+            self.bad.append((where, f"the caption is {str(captions)[:40]!r}, no text"))
             return
         values = [file, *texts, plain(label), plain(split)]
         if half := next(filter(None, map(half_character, values)), None):
-            self.bad.append((where, f"it holds half a character, {half} (an emoji cut in two?)"))
+            whose = "the file's name is not UTF-8" if half_character(file) else "an emoji cut in two?"
+            self.bad.append((where, f"it holds half a character, {half} ({whose})"))
+            return
+        if missing := next((text for text in texts if text.strip().lower() in MISSING_VALUES), None):
+            self.bad.append((where, f"the caption is {missing!r}, which programs write for a value that is missing"))
             return
         named, wanted = file.strip().replace("\\", "/"), plain(split).strip()
         wanted = SPLIT_NAMES.get(wanted.lower(), wanted)
@@ -90,11 +100,10 @@ class Columns:
 
     def add_to(self, listing: Listing, where: str, fields: Mapping[str, Any]) -> None:
         """The row that the fields make."""
-        texts: list[Any] = [fields.get(name) for name in self.captions]
-        if len(texts) > 1:
-            texts = [text for text in texts if text is not None and str(text).strip()]
-        elif isinstance(texts[0], list):
-            texts = texts[0]
+        texts: Any = fields.get(self.captions[0])
+        if len(self.captions) > 1:
+            several = [fields.get(name) for name in self.captions]
+            texts = [text for text in several if text is not None and str(text).strip()]
         own = {role: fields.get(name) for role, name in self.roles.items()}
         listing.add(where, own["file"], texts, own.get("class"), own.get("split"))
 
@@ -116,8 +125,23 @@ def understand(names: Sequence[str]) -> Columns:
 
 
 def plain(value: object) -> str:
-    """A value of JSON or of a table as text; nothing where it is null."""
-    return "" if value is None else str(value)
+    """A class or split as text; nothing where it is missing. 1.0 is 1, and a list of one value is that value."""
+    if isinstance(value, list) and len(value) == 1:
+        return plain(value[0])
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    text = "" if value is None else str(value)
+    return "" if text.strip().lower() in MISSING_VALUES else text
+
+
+def _written_list(text: str) -> list[str]:
+    """The captions of a cell that holds a list as Python or JSON writes it; else the text itself."""
+    if re.fullmatch(r"""\s*\[\s*['"].*['"]\s*\]\s*""", text, re.DOTALL):
+        with suppress(ValueError, SyntaxError, MemoryError, RecursionError):
+            value = ast.literal_eval(text.strip())
+            if isinstance(value, list) and all(isinstance(each, str) for each in value):
+                return value
+    return [text]
 
 
 def _plain_name(name: str) -> str:

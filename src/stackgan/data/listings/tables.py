@@ -2,6 +2,7 @@
 
 import csv
 import re
+from collections import Counter
 from pathlib import Path, PurePosixPath
 
 from stackgan.data.image_index import SUFFIXES
@@ -10,6 +11,7 @@ from stackgan.data.text_files import lines_of, read_text
 from stackgan.errors import UserError
 
 SEPARATORS: tuple[str, ...] = (",", ";", "\t", "|")
+OTHER_ROW = re.compile(r"\n.*\.(?:png|jpe?g|webp|bmp|gif|tiff?)\b", re.IGNORECASE)  # inside a field
 SHOWN = 120  # characters of a header that is not understood
 
 
@@ -25,8 +27,14 @@ def read_table(path: Path, encoding: str | None = None) -> Listing:
         skipped, separators = skipped + 1, (said[1],)
     header, separator = _header(path, lines, skipped, separators)
     columns = understand(header)
+    named = Counter(header)
+    if doubled := next((name for name in (*columns.roles.values(), *columns.captions) if named[name] > 1), None):
+        raise UserError(
+            f"{path} line {skipped + 1} names the column {doubled} twice; give each a name of its own, such as caption_1, caption_2."
+        )
     listing = Listing()
-    reader = csv.reader((line + "\n" for line in lines[skipped + 1 :]), delimiter=separator, strict=True)
+    rest = (line + "\n" for line in lines[skipped + 1 :])
+    reader = csv.reader(rest, delimiter=separator, strict=True, skipinitialspace=True)
     line = skipped + 2
     try:
         for fields in reader:
@@ -47,6 +55,14 @@ def _add(listing: Listing, line: int, header: list[str], fields: list[str], colu
         listing.bad.append((f"line {line}", reason))
     elif len(fields) < len(header):
         listing.bad.append((f"line {line}", "fewer fields than the header has"))
+    elif any(cell.strip() and not name for name, cell in list(zip(header, fields, strict=True))[1:]):
+        reason = "a field under no name of the header (a caption that holds the separator belongs in quotes)"
+        listing.bad.append((f"line {line}", reason))
+    elif any(OTHER_ROW.search(field) for field in fields):
+        reason = (
+            "a field in quotes that runs over several lines and holds the name of an image (is a quote not closed?)"
+        )
+        listing.bad.append((f"line {line}", reason))
     else:
         columns.add_to(listing, f"line {line}", dict(zip(header, fields, strict=True)))
 
@@ -57,7 +73,9 @@ def _first_line(lines: list[str]) -> int:
 
 def _header(path: Path, lines: list[str], first: int, separators: tuple[str, ...]) -> tuple[list[str], str]:
     """The header's fields, and the separator by which they name files and captions."""
-    text = lines[first] if first < len(lines) else ""
+    if first == len(lines):
+        raise UserError(f"{path} is empty; write the header `file,caption` and a row for each image and caption.")
+    text = lines[first]
     for separator in separators:
         fields = _fields(text, separator)
         if not understand(fields).lacking:
@@ -77,6 +95,6 @@ def _header(path: Path, lines: list[str], first: int, separators: tuple[str, ...
 
 def _fields(line: str, separator: str) -> list[str]:
     try:
-        return [field.strip() for field in next(csv.reader([line], delimiter=separator), [])]
+        return [field.strip() for field in next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])]
     except csv.Error:
         return []
