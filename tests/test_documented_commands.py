@@ -19,7 +19,6 @@ FAST = [
     USERS,
     "python src/train.py sweep=six_variants",
     "python src/train.py variant=recipe",
-    "python src/train.py stage=two",
     "python src/train.py --help",
     "make help",
 ]

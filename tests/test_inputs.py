@@ -54,6 +54,7 @@ def test_a_folder_of_pictures_trains(folder, cache, tmp_path, capsys):
     assert capsys.readouterr().out.count(note) == 1
 
 
+@pytest.mark.slow
 def test_a_bad_row_is_named_before_any_work(folder, tmp_path):
     (folder / "captions.csv").write_text("file,caption\n0.png,a square\nnowhere.png,a ghost\n1.png,\n")
     result = script("prepare_data.py", "data=folder", f"data.root={folder}", f"data.cache={tmp_path}/cache")

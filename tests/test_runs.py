@@ -25,7 +25,7 @@ def only_run(folder: Path) -> Path:
     return found
 
 
-PROTOCOLS = [("recipe", "minilm_tokens"), ("reference_tf", "minilm"), ("reference_pytorch", "minilm")]
+PROTOCOLS = [("recipe", "minilm_tokens"), slow("reference_tf", "minilm"), slow("reference_pytorch", "minilm")]
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,7 @@ def test_the_fingerprint_is_that_of_the_data_set_at_any_size(store, cache):
     assert data_fingerprint(prepare_store(config)) != data_fingerprint(store)
 
 
+@pytest.mark.slow
 def test_a_fine_tuned_inception_is_saved_found_and_equal(store, tmp_path):
     plan = FitPlan(image_size=64, images=2, batch_size=2, learning_rate=1e-4)
     folder = checkpoint_folder(tmp_path, "inception_finetuned", data_fingerprint(store))

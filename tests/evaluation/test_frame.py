@@ -131,6 +131,7 @@ def test_the_report_has_a_row_a_file(tmp_path):
 
 
 @pytest.mark.skipif(efflite0_path() is None, reason="the package of requirements/offline.txt is not installed")
+@pytest.mark.slow
 def test_scores_of_a_padded_folder_fall_and_recover_without_the_frames(birds, tmp_path):
     for index, picture in enumerate(padded(birds[80:], 8, 8, 8, 8, 255)):
         Image.fromarray(picture.permute(1, 2, 0).numpy()).save(tmp_path / f"{index:03d}.png")

@@ -251,6 +251,7 @@ def test_an_alert_is_sent_once(tiny, tmp_path, monkeypatch):
     assert title == "black at 24 images" and "contrast" in sentence and call.kwargs == {"level": "WARN"}
 
 
+@pytest.mark.slow
 def test_every_rank_ends_together(train, tmp_path):
     result = train(*ALWAYS, "health.policy=stop", "trainer.devices=2", "logger.checkpoint_images=8")
     assert result.returncode == 3, result.stderr
