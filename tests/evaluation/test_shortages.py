@@ -28,7 +28,7 @@ def store(train, validation, test, *, classes=None, captions=None, source="folde
     ("data", "words"),
     [
         (store(9, 4, 8), []),
-        (store(9, 4, 0), ["No test images: the scores on test captions are left out (give some, or divide all images anew: data.split=image)."]),
+        (store(9, 4, 0), ["the scores on test captions are left out (give some, or divide all images anew: data.split=image)."]),
         (store(9, 4, 0, source="cub"), ["data.test_classes=[...], or split anew: data.split=image data.split_seed=0"]),
         (store(9, 4, 5), ["Only 5 test images: src/evaluate.py, which needs 8"]),
         (store(9, 4, 3), ["Only 3 test images: KID on test captions is not taken"]),
