@@ -2,7 +2,8 @@
 
 python src/prepare_data.py                                               painted birds
 python src/prepare_data.py data=cub data.archive=<CUB_200_2011.tgz>      or data.root=<CUB_200_2011 folder>, or data.download=true
-python src/prepare_data.py data=folder data.root=<folder>                pictures + captions.csv or captions.jsonl; names every bad row
+python src/prepare_data.py data=folder data.root=<folder>                images + captions (docs/own_data.md); names every bad row
+python src/prepare_data.py data=flowers data.root=<folder>               Oxford-102 with the captions of Reed et al.
 python src/prepare_data.py data=emoji                                    OpenMoji's drawings: pip install -e '.[emoji]'
 """
 

@@ -21,6 +21,7 @@ from typing import Any
 
 from PIL import Image
 
+from stackgan.data.crop import WINDOW_SHARE
 from stackgan.data.files import exclusive, replacing_directory
 from stackgan.data.records import Record, Source, Split
 from stackgan.data.splits import SplitRule, split_by_hash
@@ -36,7 +37,7 @@ MODULES = {
 }
 LEFT_OUT = ("country-flag", "subdivision-flag", "skin-tone")
 KEYWORDS_A_CAPTION, KEYWORDS_AT_MOST = 3, 12
-DRAWN_SHARE = 64 / 76  # of the side: training's centred window of 64 in 76 pixels holds the whole drawing
+DRAWN_SHARE = WINDOW_SHARE[0] / WINDOW_SHARE[1]  # of the side: training's centred window holds the whole drawing
 RENDERING = 1  # raise it when the same drawing would be rendered otherwise
 PEOPLE = re.compile(r"\b(m[ae]n|wom[ae]n|persons?|people|boys?|girls?|facing right)\b")
 

@@ -86,7 +86,9 @@ def _located(index: ImageIndex, listing: Listing, bad_images: BadImages) -> tupl
     bad: dict[str, Bad] = {}  # a missing file is named at its first row only
     answers: dict[str, Found] = {}
     for row in listing.rows:
-        answer = answers.setdefault(row.file, index.find(row.file))
+        if row.file not in answers:
+            answers[row.file] = index.find(row.file)
+        answer = answers[row.file]
         if answer.name:
             rows.append(row.at(answer.name))
         elif bad_images == "skip" and answer.missing:

@@ -1,4 +1,4 @@
-"""The image files of a folder, found by the names that lists give them."""
+"""The image files of a folder, found by the names that lists give them, and the text files beside them."""
 
 import os
 import unicodedata
@@ -19,6 +19,7 @@ SUFFIXES = (
     ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".tga", ".avif", ".jp2",
     ".ico", ".icns", ".pcx", ".dds", ".sgi", ".im", ".psd", *UNREAD,
 )  # fmt: skip
+TEXTS = (".txt", ".caption")
 SAME_FORMAT = {".jpeg": ".jpg", ".jpe": ".jpg", ".jfif": ".jpg", ".tiff": ".tif"}
 
 
@@ -31,7 +32,7 @@ class Found(NamedTuple):
 
 
 class ImageIndex:
-    """The images below a folder; hidden files and folders are none of it.
+    """The images and texts below a folder; hidden files and folders are none of it.
 
     Args:
         root: the folder.
@@ -42,7 +43,21 @@ class ImageIndex:
 
     @cached_property
     def names(self) -> list[str]:
-        """Relative to the folder with "/" between parts, sorted."""
+        """The images, relative to the folder with "/" between parts, sorted."""
+        return [name for name in self._files if os.path.splitext(name)[1].lower() in SUFFIXES]
+
+    @cached_property
+    def texts(self) -> dict[str, str]:
+        """The text files, by their names without the ending."""
+        parts = ((os.path.splitext(name), name) for name in self._files)
+        return {stem: name for (stem, ending), name in parts if ending.lower() in TEXTS}
+
+    def text_of(self, image: str) -> str | None:
+        """The text file of an image's name beside it."""
+        return self.texts.get(os.path.splitext(image)[0])
+
+    @cached_property
+    def _files(self) -> list[str]:
         found, seen = [], set()
         for folder, below, files in os.walk(self.root, followlinks=True):
             real = os.path.realpath(folder)
@@ -51,9 +66,7 @@ class ImageIndex:
             ]  # a link may lead back up
             seen.add(real)
             inside = PurePosixPath(Path(folder).relative_to(self.root).as_posix())
-            found += [
-                str(inside / f) for f in files if not f.startswith(".") and os.path.splitext(f)[1].lower() in SUFFIXES
-            ]
+            found += [str(inside / file) for file in files if not file.startswith(".")]
         return sorted(found)
 
     def find(self, name: str) -> Found:

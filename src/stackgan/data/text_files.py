@@ -114,5 +114,5 @@ def _undecodable(
     what = f"{path} line {len(lines)} is not {name.upper()} (byte 0x{raw[error.start]:02X} after {lines[-1][-20:]!r})"
     if given is not None:
         return UserError(f"{what}; give the encoding that the file has, {key}=<name>.")
-    said = f", or say its encoding: {key}=cp1252 (western Europe), cp949 (Korean), ..." if key else ""
-    return UserError(f"{what}; save the file as UTF-8{said}.".replace("....", "..."))
+    said = f", or say its encoding, such as {key}=cp1252 (western Europe) or {key}=cp949 (Korean)" if key else ""
+    return UserError(f"{what}; save the file as UTF-8{said}.")

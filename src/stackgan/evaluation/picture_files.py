@@ -22,7 +22,7 @@ from stackgan.data.image_index import UNREAD
 from stackgan.errors import UserError
 
 LEAST_SIDE = 8  # pixels; frames and features have no meaning below
-GRID_CHUNK = "stackgan-grid"  # as stackgan.reporting.grid writes it into its PNGs
+GRID_CHUNK = "stackgan-grid"  # keyword of the PNG text chunk that a grid carries
 GRID_NAME = re.compile(r"grid(-\d{3,})?\.png")
 MANIFEST = "manifest.jsonl"
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from stackgan.errors import UserError
 from stackgan.progress import progress_bar
-from stackgan.reporting.grid import Column, draw_grid
+from stackgan.reporting.grid import Column, draw_grid, save_grid
 from stackgan.reporting.picture_folder import MANIFEST, filling, is_finished, slug
 from stackgan.text.encoder import TextEncoder
 from stackgan.text.encoders import build_encoder
@@ -174,5 +174,5 @@ def write(folder: Path, captions: Sequence[str], count: int, pictures: list[np.n
     columns = [Column(caption, pictures[j * count : (j + 1) * count]) for j, caption in enumerate(captions)]
     for i, name in enumerate(grid_names(len(columns))):
         shown = columns[i * GRID_CAPTIONS : (i + 1) * GRID_CAPTIONS]
-        draw_grid(shown, [str(j + 1) for j in range(count)]).save(folder / name)
+        save_grid(draw_grid(shown, [str(j + 1) for j in range(count)]), folder / name)
     (folder / MANIFEST).write_bytes(manifest.encode())

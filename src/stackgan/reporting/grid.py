@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
 from stackgan.data.files import replacing
+from stackgan.evaluation.picture_files import GRID_CHUNK
 from stackgan.reporting.fonts import Font, fonts_for
 
 GAP, MARGIN, LABEL = 4, 8, 58
@@ -26,7 +27,6 @@ IDEOGRAPHS = (
 )
 CLOSING = "\u3001\u3002\uff0c\uff0e\uff01\uff1f\uff09\u300d\u300f\u30fc"  # begins no line
 UNIT = re.compile(f"[{IDEOGRAPHS}][{CLOSING}]*|[^{IDEOGRAPHS}]+")
-CHUNK = "stackgan-grid"  # keyword of the PNG text chunk
 
 
 @dataclass(frozen=True)
@@ -81,14 +81,14 @@ def draw_grid(columns: Sequence[Column], rows: Sequence[str], title: str = "", c
     for j, label in enumerate(rows):
         draw.text((MARGIN, top + caption_height + j * (side + GAP) + side // 2 - 8), label, GREY, font)
     layout = GridLayout([c.caption for c in columns], list(rows), LABEL, top + caption_height, side, side + GAP, factor)
-    page.info[CHUNK] = json.dumps(asdict(layout))
+    page.info[GRID_CHUNK] = json.dumps(asdict(layout))
     return page
 
 
 def save_grid(page: Image.Image, path: Path) -> None:
     """Write a drawn grid as PNG with its layout, atomically: the study page may read it at any moment."""
     chunks = PngInfo()
-    chunks.add_itxt(CHUNK, page.info[CHUNK])
+    chunks.add_itxt(GRID_CHUNK, page.info[GRID_CHUNK])
     with replacing(path) as temporary:
         page.save(temporary, format="PNG", pnginfo=chunks)
 
@@ -96,7 +96,7 @@ def save_grid(page: Image.Image, path: Path) -> None:
 def grid_layout(page: Image.Image) -> GridLayout | None:
     """The layout that a grid's PNG carries; None where it has none, or one that is not ours."""
     try:
-        layout = GridLayout(**json.loads(page.info[CHUNK]))
+        layout = GridLayout(**json.loads(page.info[GRID_CHUNK]))
         right = layout.left + len(layout.captions) * layout.step - GAP
         bottom = layout.top + len(layout.rows) * layout.step - GAP
         sound = layout.captions and layout.rows and min(layout.left, layout.top) >= 0

@@ -13,13 +13,11 @@ from tempfile import TemporaryDirectory
 
 from stackgan.data.files import check_writable, replacing_directory
 from stackgan.errors import UserError
+from stackgan.evaluation.picture_files import MANIFEST
 
-MANIFEST = "manifest.jsonl"
 OURS = re.compile(r"\d{4,}-\d{2,}\.png|grid(-\d{3,})?\.png", re.IGNORECASE)
-WORDS, LENGTH = (
-    6,
-    72,
-)  # of a slug: words and bytes; with a digest and a suffix it stays far below the 255 bytes of a file system
+WORDS = 6  # of a slug
+LENGTH = 72  # bytes of a slug: with a digest and a suffix far below the 255 of a file system
 
 
 def is_finished(folder: Path, manifest: str, files: Collection[str]) -> bool:
