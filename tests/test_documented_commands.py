@@ -18,7 +18,6 @@ USERS = "python src/train.py -m loss=wgan,bce optim=adam,rmsprop"
 FAST = [
     USERS,
     "python src/train.py sweep=six_variants",
-    "python src/train.py variant=recipe",
     "python src/train.py --help",
     "make help",
 ]

@@ -66,7 +66,8 @@ def test_a_larger_budget_continues_and_a_smaller_one_finds_it_done(tmp_path):
     assert "already done" in Sweep(tmp_path, "seed=0").run().output
 
 
-@pytest.mark.parametrize("jobs", [slow(1), 3])
+@pytest.mark.parametrize("jobs", [1, 3])
+@pytest.mark.slow
 def test_stage_two_runs_after_its_own_stage_one(tmp_path, jobs):
     ways = {0: "short", 1: "kill", 2: "diverge"}
     sweep = Sweep(tmp_path, "stage=two,one", "seed=0,1,2", f"jobs={jobs}", ways=ways).run()

@@ -81,6 +81,7 @@ def test_a_budget_in_epochs_is_listed_as_such(tmp_path):
     assert "3 epochs" in sweep.output and "2 jobs whose budget is in epochs" in sweep.output
 
 
+@pytest.mark.slow
 def test_in_a_pipe_one_job_at_a_time_passes_its_output_through_and_several_say_only_what_changes(tmp_path):
     one = Sweep(tmp_path / "a", "seed=0,1").run().output.splitlines()
     assert one[:3] == ["[1/2] seed=0: running", "going on after 0 images", one[2]] and "seed=0: done" in one[2]

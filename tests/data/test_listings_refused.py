@@ -1,6 +1,5 @@
 """Lists that cannot be used are refused by one sentence: the file, the line, what to do."""
 
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -97,6 +97,7 @@ def refused(arguments, words):
 
 
 @needs_package
+@pytest.mark.slow
 def test_a_study_is_scored_run_by_run_and_its_table_follows(tiny, tmp_path):
     run(tiny("images=32", "study=s"), [])
     run(tiny("images=32", "study=s", "seed=1"), [])
